@@ -1,0 +1,8 @@
+"""orient-deploy-actions: decide what a push must rebuild, and gate what may be deployed.
+
+One package per room; which room knows what is drawn in `docs/architecture.md`.
+"""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

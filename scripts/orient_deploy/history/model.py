@@ -1,0 +1,36 @@
+"""What history tells the other rooms: changes between two commits, and the base that was chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["A", "M", "D", "T"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One path that differs between two commits.
+
+    `path` is the file name's bytes decoded as UTF-8 with surrogateescape, so every byte string
+    has exactly one form and `path.encode("utf-8", "surrogateescape")` gives the bytes back.
+    Renames are a deletion and an addition; mode changes are M; submodules are their path.
+    """
+
+    path: str
+    status: Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """The commit a run is compared with, and why it is that one.
+
+    `commit` is a full object id, or None: then nothing trustworthy was found and callers build
+    all. `reason` is a clause for a reader: 'the tip before this push', or
+    'this is the first push of the branch'.
+    """
+
+    commit: str | None
+    reason: str
+    missed: tuple[str, ...] = ()  # what was tried first and could not be had, one clause each
+    nothing_to_do: bool = False  # the ref was deleted

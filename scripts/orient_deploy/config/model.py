@@ -114,7 +114,7 @@ class Environment:
     """One place that is deployed to. Paths are relative to `directory` unless said otherwise."""
 
     name: str
-    on: DeployEvents
+    on: DeployEvents | None = None  # None: `branches` and `tag-pattern`, by push or by hand
     hosts: tuple[str, ...] = ()  # user@host[:port]
     directory: str = "."
     workdir: str = "."  # Compose's project directory on the server

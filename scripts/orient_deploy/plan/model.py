@@ -1,0 +1,66 @@
+"""The plan as values: what is built, what is deployed, and the sentence that says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orient_deploy.config.model import Location
+from orient_deploy.history.model import Base
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person asked for over and above what the event says."""
+
+    force: bool = False
+    images: tuple[str, ...] = ()  # names to build whatever changed; empty: no such wish
+    environment: str = ""  # the only environment that `deploy` speaks of; empty: any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageDecision:
+    """Whether one image is built, and why, in one sentence a reviewer believes."""
+
+    name: str
+    build: bool
+    reason: str
+    files: tuple[str, ...] = ()  # changed paths that count for it, in byte order
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentDecision:
+    """Whether one environment is deployed to, and why."""
+
+    name: str
+    deploy: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remark:
+    """Something a maintainer should mend; it changed no decision unless the message says so."""
+
+    message: str
+    where: Location | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that was decided about one commit. Images and environments keep the file's order."""
+
+    head: str
+    base: Base
+    images: tuple[ImageDecision, ...]
+    environments: tuple[EnvironmentDecision, ...]  # empty when none is configured
+    deploy: (
+        EnvironmentDecision  # the verdict over the environments asked for; name '' when over all
+    )
+    changed: (
+        tuple[str, ...] | None
+    )  # every changed path; None when there was nothing to compare with
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def to_build(self) -> tuple[str, ...]:
+        """Names of the images to build, in the file's order."""
+        return tuple(image.name for image in self.images if image.build)

@@ -5,7 +5,14 @@ Decides nothing: which commit an event is compared with is `history`'s business.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from orient_deploy.errors import EnvironmentLacks, InputError
+
+_OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")  # SHA-1 or SHA-256
+_NO_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # no ref or repository holds these
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +55,131 @@ class Event:
     def tag(self) -> str:
         """The tag's name, or '' when the ref is not a tag."""
         return self.ref[len("refs/tags/") :] if self.ref.startswith("refs/tags/") else ""
+
+
+def read_event(env: Mapping[str, str]) -> Event:
+    """The event that started this run, from GITHUB_* and the payload file they name.
+
+    A fact of the wrong type or form is absent, never a crash: a payload may be `{}` (act's default),
+    and a commit that is no full lowercase object id is ''.
+
+    Raises:
+        EnvironmentLacks: no GITHUB_EVENT_NAME or GITHUB_EVENT_PATH, or the file cannot be read.
+        InputError: the file is no JSON object.
+    """
+    name = env.get("GITHUB_EVENT_NAME", "")
+    if not name:
+        raise EnvironmentLacks(
+            "the event is unknown",
+            "GITHUB_EVENT_NAME is not set",
+            "Run this as a step of a workflow, or use the command line without an event.",
+        )
+    payload = _payload(env.get("GITHUB_EVENT_PATH", ""))
+    ref = env.get("GITHUB_REF", "")
+    if name == "release" and not ref.startswith("refs/tags/"):
+        tag = _name(_object(payload, "release").get("tag_name"))
+        ref = f"refs/tags/{tag}" if tag else ref
+    repository = _object(payload, "repository")
+    is_push = name == "push"
+    return Event(
+        name=name,
+        sha=_object_id(env.get("GITHUB_SHA")),
+        ref=ref,
+        before=_object_id(payload.get("before")) if is_push else "",
+        deleted=name == "delete" or (is_push and payload.get("deleted") is True),
+        forced=is_push and payload.get("forced") is True,
+        default_branch=_name(repository.get("default_branch")),
+        pull_request=_pull_request(name, payload),
+        merge_group_base_sha=(
+            _object_id(_object(payload, "merge_group").get("base_sha"))
+            if name == "merge_group"
+            else ""
+        ),
+        repository=env.get("GITHUB_REPOSITORY", "") or _name(repository.get("full_name")),
+        server_url=env.get("GITHUB_SERVER_URL", ""),
+        inputs=_dispatch_inputs(payload) if name == "workflow_dispatch" else (),
+    )
+
+
+def _payload(path: str) -> dict[str, object]:
+    import json  # 10 ms that a run without an event does not pay
+
+    if not path:
+        raise EnvironmentLacks(
+            "the event's payload is missing",
+            "GITHUB_EVENT_PATH is not set",
+            "Run this as a step of a workflow, or use the command line without an event.",
+        )
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise EnvironmentLacks(
+            f"the event's payload {path!r} cannot be read",
+            _reason(error),
+            "Check GITHUB_EVENT_PATH; in a container the file must be mounted.",
+        ) from error
+    try:
+        payload = json.loads(raw)
+    except (ValueError, RecursionError) as error:  # not JSON, not text, or nested without end
+        raise InputError(
+            f"the event's payload {path!r} is not JSON",
+            str(error),
+            "Point GITHUB_EVENT_PATH at the event file as GitHub wrote it.",
+        ) from error
+    if not isinstance(payload, dict):
+        raise InputError(
+            f"the event's payload {path!r} is no JSON object",
+            f"it holds a {type(payload).__name__}",
+            "Point GITHUB_EVENT_PATH at the event file as GitHub wrote it.",
+        )
+    return payload
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _object(parent: Mapping[str, object], key: str) -> Mapping[str, object]:
+    value = parent.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _object_id(value: object) -> str:
+    return value if isinstance(value, str) and _OBJECT_ID.match(value) else ""
+
+
+def _name(value: object) -> str:
+    return value if isinstance(value, str) and not _NO_NAME.search(value) else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _pull_request(event: str, payload: Mapping[str, object]) -> PullRequest | None:
+    if event not in ("pull_request", "pull_request_target"):
+        return None
+    request = _object(payload, "pull_request")
+    if not request:
+        return None
+    head, base = _object(request, "head"), _object(request, "base")
+    return PullRequest(
+        number=_number(request.get("number")) or _number(payload.get("number")),
+        head_sha=_object_id(head.get("sha")),
+        base_sha=_object_id(base.get("sha")),
+        base_ref=_name(base.get("ref")),
+    )
+
+
+def _dispatch_inputs(payload: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Every input as text; a list or object is no input that GitHub has and is left out."""
+    found: list[tuple[str, str]] = []
+    for name, value in _object(payload, "inputs").items():
+        if isinstance(value, bool):
+            found.append((name, "true" if value else "false"))
+        elif value is None:
+            found.append((name, ""))
+        elif isinstance(value, (str, int, float)):
+            found.append((name, str(value)))
+    return tuple(found)

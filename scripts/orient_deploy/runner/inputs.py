@@ -1,0 +1,71 @@
+"""An action's inputs, read once into a dataclass of str and bool fields.
+
+Decides what an input means as text (empty is unset, strict booleans); never what it is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
+
+from orient_deploy.errors import InputError
+
+T = TypeVar("T")
+
+# YAML 1.2 core schema, the spellings that getBooleanInput of @actions/core takes; nothing else.
+_TRUE = ("true", "True", "TRUE")
+_FALSE = ("false", "False", "FALSE")
+_SHOWN = 80  # characters of a wrong value that a message quotes
+
+
+def read_inputs(cls: type[T], env: Mapping[str, str]) -> T:
+    """The inputs as a `cls`, a dataclass whose fields are str or bool.
+
+    The field `tag_pattern` is the input `tag-pattern`, found in INPUT_TAG_PATTERN or, as the runner
+    itself writes it for JavaScript actions, INPUT_TAG-PATTERN. Blank or missing means the field's
+    default: a caller that passes an unset input on sends "", which must not beat the default.
+
+    Raises:
+        InputError: naming every wrong input at once.
+    """
+    values: dict[str, Any] = {}
+    wrong: list[tuple[str, str, str]] = []
+    for field in fields(cls):  # type: ignore[arg-type]  # T is a dataclass; no bound can say so
+        name = field.name.replace("_", "-")
+        text = _text(name, env)
+        if not text:
+            if field.default is MISSING and field.default_factory is MISSING:
+                wrong.append((f"input '{name}' is not set", "it has no default", f"Set '{name}'"))
+        elif field.type in ("bool", bool):
+            word = text.strip()
+            if word in _TRUE or word in _FALSE:
+                values[field.name] = word in _TRUE
+            else:
+                quoted = repr(word if len(word) <= _SHOWN else word[:_SHOWN] + "…")
+                allowed = ", ".join(_TRUE + _FALSE)
+                wrong.append(
+                    (
+                        f"input '{name}' is {quoted}",
+                        f"only {allowed} are allowed",
+                        f"Write 'true' or 'false', or leave '{name}' empty",
+                    )
+                )
+        elif field.type in ("str", str):
+            values[field.name] = text
+        else:
+            raise TypeError(f"{cls.__name__}.{field.name}: an input is str or bool")
+    if wrong:
+        *before, (what, why, next_step) = wrong
+        said = "".join(f"{w}: {y}. {n}.\n" for w, y, n in before)
+        raise InputError(said + what, why, f"{next_step}.")
+    return cls(**values)
+
+
+def _text(name: str, env: Mapping[str, str]) -> str:
+    upper = name.upper()
+    for key in (f"INPUT_{upper.replace('-', '_')}", f"INPUT_{upper}"):
+        value = env.get(key, "")
+        if value.strip():
+            return value
+    return ""

@@ -1,0 +1,3 @@
+import { health } from "@orient/core";
+
+export const tools = { health: () => health("mcp-tools") };

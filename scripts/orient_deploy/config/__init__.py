@@ -1,0 +1,9 @@
+"""The configuration room: `.github/orient-deploy.yml` into frozen values, errors with their place.
+
+Never reads anything else, and never decides what is built.
+"""
+
+from orient_deploy.config.load import load, parse, parse_inline
+from orient_deploy.config.problem import ConfigError, Problem
+
+__all__ = ["ConfigError", "Problem", "load", "parse", "parse_inline"]

@@ -43,7 +43,9 @@ class Image:
     name: str  # [a-z0-9][a-z0-9._-]*, at most 64 characters
     dockerfile: str  # path from the repository root
     context: str = "."
-    repository: str = ""  # registry/owner/name without a tag; empty: derived from the GitHub repository
+    repository: str = (
+        ""  # registry/owner/name without a tag; empty: derived from the GitHub repository
+    )
     watch: tuple[Pattern, ...] = ()  # never empty after loading; (auto,) by default
     services: tuple[str, ...] = ()  # Compose services that run it; never empty after loading
     platforms: tuple[str, ...] = ()  # empty: the builder's own
@@ -67,6 +69,9 @@ class DeployEvents:
     schedule: bool = False
     workflow_run: bool = False
     repository_dispatch: bool = False
+    # The repository's default branch deploys too: nothing in the file named branches. Empty
+    # `branches` alone cannot say so, for `on: {tags: [v*]}` has none either and means none.
+    default_branch: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

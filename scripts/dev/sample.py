@@ -1,7 +1,8 @@
-"""The sample repository: `examples/orient` as a git history, and pushes with what each must lead to.
+"""The sample repository: `examples/orient` as a git history, and pushes with what each leads to.
 
-The table `PUSHES` is the one home of those expectations: the demo shows it and the tests hold the actions
-to it. Every commit id is the same on every machine. Never decides anything itself and never uses a network.
+The table `PUSHES` is the one home of those expectations: the demo shows it and the tests hold the
+actions to it. Every commit id is the same on every machine. Never decides anything itself and never
+uses a network.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ FIRST_COMMIT = datetime(2026, 1, 5, 9, 0, tzinfo=timezone.utc)
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """Every `old` in the file becomes `new`; an empty `old` adds `new` at the end, or makes the file.
+    """Every `old` in the file becomes `new`.
 
-    An empty `old` and `new` delete the file.
+    An empty `old` adds `new` at the end, or makes the file. With both empty the file is deleted.
     """
 
     path: str
@@ -188,17 +189,7 @@ class Sample:
 
     def git(self, *arguments: str) -> str:
         """What git prints, without the last newline."""
-        commits = self._commits()
-        when = (FIRST_COMMIT + timedelta(hours=commits)).isoformat()
-        done = subprocess.run(
-            ["git", "-C", str(self.path), *arguments],
-            check=True,
-            timeout=60,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            env=_git_environment(when),
-        )
-        return done.stdout.rstrip("\n")
+        return self._git(*arguments, when="")
 
     def head(self) -> str:
         """The full id of the commit that is checked out."""
@@ -231,28 +222,29 @@ class Sample:
 
     def commit(self, subject: str) -> str:
         """Commit everything in the working tree, be it nothing; the commit's full id."""
+        earlier = int(self.git("rev-list", "--count", "--all"))
+        when = (FIRST_COMMIT + timedelta(hours=earlier)).isoformat()
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--message", subject)
+        self._git("commit", "--quiet", "--allow-empty", "--message", subject, when=when)
         return self.head()
 
-    def _commits(self) -> int:
-        counted = subprocess.run(
-            ["git", "-C", str(self.path), "rev-list", "--count", "--all"],
-            check=False,  # fails before the first commit
+    def _git(self, *arguments: str, when: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(self.path), *arguments],
+            check=True,
             timeout=60,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
             encoding="utf-8",
-            env=_git_environment(""),
+            env=_git_environment(when),
         )
-        return int(counted.stdout or 0)
+        return done.stdout.rstrip("\n")
 
 
 def build(directory: Path, *, workflow: str = "deploy.yml") -> Sample:
     """Make the example a git repository in `directory`, which must be empty or absent.
 
-    Its history is two commits on main, tagged v1.3.0 and v1.4.0. Its remote is a name only. Of the example's
-    workflows it has the one asked for.
+    Its history is two commits on main, tagged v1.3.0 and v1.4.0. Its remote is a name only. Of the
+    example's workflows it has the one asked for.
     """
     if workflow not in WORKFLOWS:
         raise ValueError(f"workflow {workflow!r} is none of {', '.join(WORKFLOWS)}")

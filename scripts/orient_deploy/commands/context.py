@@ -1,0 +1,70 @@
+"""What every entrypoint is given: the environment, a log, and where its results go.
+
+Decides how results reach their readers (outputs and summary on a runner, lines or JSON elsewhere);
+never what the results are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+from orient_deploy.runner import Log, Outputs, write_summary
+
+if TYPE_CHECKING:
+    from orient_deploy.plan.report import Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One run of an entrypoint."""
+
+    env: Mapping[str, str]
+    log: Log  # for people; on stderr when stdout carries JSON
+    stdout: TextIO
+    in_actions: bool
+    json: bool = False
+
+    def publish(
+        self, outputs: Mapping[str, str], *, lines: Sequence[Line], markdown: str = ""
+    ) -> None:
+        """Hands the results over: to the runner's files, and to whoever reads the terminal.
+
+        Raises:
+            EnvironmentLacks: a file of the runner cannot be written.
+        """
+        written = Outputs(self.env.get("GITHUB_OUTPUT") if self.in_actions else None)
+        for name, value in outputs.items():
+            written.set(name, value)
+        written.write()
+        if self.in_actions:
+            write_summary(markdown, self.env.get("GITHUB_STEP_SUMMARY"))
+        if self.json:
+            self.stdout.write(json.dumps(outputs, sort_keys=True) + "\n")
+        else:
+            for line in lines:
+                self.log.say(*line)
+
+
+def described(
+    text: str, default: str | bool, *, action_default: str = "", action_only: bool = False
+) -> Any:
+    """A field of an entrypoint's inputs with the description that action.yml shows.
+
+    `action_default` is the default in action.yml where it differs (an expression); `action_only`
+    leaves the field out of the command line.
+    """
+    metadata = {"help": text, "action_default": action_default, "action_only": action_only}
+    return field(default=default, metadata=metadata)
+
+
+def compact(value: object) -> str:
+    """A value as compact, sorted, ASCII JSON: the form of every JSON output."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def flag(value: bool) -> str:
+    """`true` or `false`, as outputs spell it."""
+    return "true" if value else "false"

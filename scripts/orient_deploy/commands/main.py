@@ -1,0 +1,161 @@
+"""Starts an entrypoint by its name: on a runner with its inputs, elsewhere with flags.
+
+The one place that turns errors into messages and exit codes (`orient_deploy.errors`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TextIO
+
+from orient_deploy import __version__
+from orient_deploy.commands.context import Context
+from orient_deploy.errors import EXIT_OUR_FAULT, OrientError
+from orient_deploy.runner import Log, read_inputs
+
+if TYPE_CHECKING:
+    import argparse
+    from types import ModuleType
+
+# Name on the command line, its module, and what it answers.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "plan": ("plan", "what would this commit rebuild and deploy, and with which matrix?"),
+    "detect": ("detect", "which images must be built, and is there something to deploy?"),
+    "matrix": ("matrix", "the build matrix of the images to build"),
+    "gate": ("gate", "may the deploy start, after what the jobs before it did?"),
+    "config check": ("config_check", "is the configuration right?"),
+    "init": ("init", "a configuration proposed from what the repository holds"),
+    "replay": ("replay", "what would the last pushes have built?"),
+}
+
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+def main_cli() -> int:
+    """The console script `orient-deploy`."""
+    return main(sys.argv[1:])
+
+
+def main(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
+) -> int:
+    """Run one command; returns its exit code, never raises but for a fault in this function."""
+    env = os.environ if env is None else env
+    stdout = stdout or sys.stdout
+    stderr = stderr or sys.stderr
+    in_actions = env.get("GITHUB_ACTIONS") == "true"
+    name, rest = _split(argv)
+    if name is None:
+        return _help(argv, stdout, stderr)
+    as_json = "--json" in rest
+    stream = stderr if as_json else stdout
+    colour = not in_actions and stream.isatty() and "NO_COLOR" not in env
+    log = Log(stream, in_actions, colour)
+    try:
+        module = import_module(f"orient_deploy.commands.{COMMANDS[name][0]}")
+        given = env if in_actions and not rest else _flags(name, module, rest)
+        inputs = read_inputs(module.Inputs, given)
+        context = Context(env=env, log=log, stdout=stdout, in_actions=in_actions, json=as_json)
+        code: int = module.run(inputs, context)
+    except OrientError as error:
+        _report(error, log)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        return 0
+    except Exception:
+        _report_fault(log)
+        code = EXIT_OUR_FAULT
+    log.flush()
+    return code
+
+
+def _split(argv: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The command's name, which may be two words, and the arguments after it."""
+    for words in (2, 1):
+        name = " ".join(argv[:words])
+        if len(argv) >= words and name in COMMANDS:
+            return name, list(argv[words:])
+    return None, list(argv)
+
+
+def _help(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> int:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items())
+    usage = (
+        f"usage: orient-deploy COMMAND [--INPUT VALUE …] [--json]\n\n{commands}\n\n"
+        "orient-deploy COMMAND --help shows the inputs of one."
+    )
+    if argv and argv[0] in ("--version", "-V"):
+        print(f"orient-deploy {__version__}", file=stdout)
+        return 0
+    if argv and argv[0] in ("--help", "-h", "help"):
+        print(usage, file=stdout)
+        return 0
+    if argv:
+        Log(stderr, False).say(f"orient-deploy: there is no command {' '.join(argv[:2])!r}.\n")
+    print(usage, file=stderr)
+    return 2
+
+
+def _flags(name: str, module: ModuleType, rest: Sequence[str]) -> dict[str, str]:
+    """The inputs as flags, spelt as the variables that a runner would set."""
+    parser = _parser(name, module)
+    values = vars(parser.parse_args(rest))
+    values.pop("json", None)
+    return {f"INPUT_{key.upper()}": value for key, value in values.items() if value is not None}
+
+
+
+def _parser(name: str, module: ModuleType) -> argparse.ArgumentParser:
+    import argparse
+    from dataclasses import fields
+
+    parser = argparse.ArgumentParser(
+        prog=f"orient-deploy {name}", description=f"{COMMANDS[name][1].capitalize()}", allow_abbrev=False
+    )
+    for one in fields(module.Inputs):
+        if one.metadata.get("action_only"):
+            continue
+        extra: dict[str, Any] = {}
+        if one.type in ("bool", bool):
+            extra = {"nargs": "?", "const": "true", "metavar": "true|false"}
+        text = one.metadata.get("help", "").replace("%", "%%")
+        parser.add_argument(f"--{one.name.replace('_', '-')}", help=text, **extra)
+    parser.add_argument("--json", action="store_true", help="print the outputs as JSON")
+    return parser
+
+
+def _report(error: OrientError, log: Log) -> None:
+    """An error for people: each of its problems at its line, or the three parts at once."""
+    problems = getattr(error, "problems", ())
+    for problem in problems:
+        where = problem.where
+        log.error(
+            f"{problem.message}. {problem.fix}".rstrip(". ") + ".",
+            file=where.file,
+            line=where.line,
+            column=where.column,
+        )
+    if not problems:
+        log.error(str(error))
+
+
+def _report_fault(log: Log) -> None:
+    import traceback
+
+    with log.group("Traceback"):
+        log.say(traceback.format_exc())
+    log.error(
+        f"orient-deploy {__version__} failed in a way it should not. This is a fault of ours, not "
+        "of your configuration. Please report it with the traceback above."
+    )

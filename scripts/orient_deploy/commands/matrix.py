@@ -1,0 +1,105 @@
+"""The action `matrix`: one entry per image to build, for `strategy.matrix`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orient_deploy.commands.context import compact, described, flag
+from orient_deploy.commands.planning import PlanInputs, make_plan
+from orient_deploy.errors import EXIT_GOOD, InputError
+from orient_deploy.plan.decide import plural
+from orient_deploy.plan.matrix import build_matrix
+from orient_deploy.plan.report import code
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orient_deploy.commands.context import Context
+    from orient_deploy.commands.planning import Planned
+    from orient_deploy.plan.matrix import Entry
+    from orient_deploy.plan.report import Line
+
+OUTPUTS = ("matrix", "any", "count")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs(PlanInputs):
+    """The inputs of `matrix`."""
+
+    builds: str = described(
+        "The output 'builds' of detect: the images to build. Empty means that it is decided again.",
+        "",
+    )
+
+
+def run(inputs: Inputs, context: Context) -> int:
+    """Build the matrix, and say it."""
+    planned = make_plan(inputs, context)
+    names = _parse_builds(inputs.builds, planned) if inputs.builds else planned.plan.to_build
+    entries = entries_of(planned, names)
+    context.publish(
+        matrix_outputs(entries), lines=matrix_lines(entries), markdown=_markdown(entries)
+    )
+    return EXIT_GOOD
+
+
+def entries_of(planned: Planned, names: Sequence[str]) -> tuple[Entry, ...]:
+    """The matrix entries of the named images."""
+    return build_matrix(
+        names,
+        planned.config,
+        event=planned.event,
+        head=planned.plan.head,
+        deploying=planned.deploying,
+        listing=planned.listing,
+    )
+
+
+def matrix_outputs(entries: Sequence[Entry]) -> dict[str, str]:
+    """`any` guards the job: an empty matrix is an error on GitHub, not a job that is skipped
+    (actions/runner v2.336.0, WorkflowTemplateConverter.cs:947)."""
+    return {
+        "matrix": compact({"include": [entry.as_json() for entry in entries]}),
+        "any": flag(bool(entries)),
+        "count": str(len(entries)),
+    }
+
+
+def matrix_lines(entries: Sequence[Entry]) -> list[Line]:
+    """The matrix for a terminal."""
+    lines: list[Line] = [(("bold", f"Matrix of {plural(len(entries), 'image')}"),)]
+    lines += [(f"  {one.name}  {one.dockerfile}  {one.tags.splitlines()[0]}",) for one in entries]
+    return lines
+
+
+def _markdown(entries: Sequence[Entry]) -> str:
+    lines = [f"### Matrix of {plural(len(entries), 'image')}", ""]
+    if entries:
+        lines += ["| image | Dockerfile | tags |", "| --- | --- | --- |"]
+    for one in entries:
+        tags = "<br>".join(code(tag) for tag in one.tags.splitlines())
+        lines.append(f"| {code(one.name)} | {code(one.dockerfile)} | {tags} |")
+    return "\n".join(lines) + "\n"
+
+
+def _parse_builds(text: str, planned: Planned) -> tuple[str, ...]:
+    import json
+
+    try:
+        builds: Any = json.loads(text)
+    except ValueError:
+        builds = None
+    known = [image.name for image in planned.config.images]
+    if (
+        not isinstance(builds, dict)
+        or not set(builds) <= set(known)
+        or not set(map(str, builds.values())) <= {"true", "false"}
+    ):
+        raise InputError(
+            "input 'builds' is not what detect puts out",
+            f"it must be a JSON object of {', '.join(known)} with the values \"true\" or \"false\"",
+            "Pass ${{ steps.<id>.outputs.builds }} as it is, or leave it out",
+        )
+    # An image that is not named was lost on the way: doubt builds.
+    return tuple(name for name in known if str(builds.get(name, "true")) == "true")

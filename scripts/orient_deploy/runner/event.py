@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from orient_deploy.errors import EnvironmentLacks, InputError
 
 _OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")  # SHA-1 or SHA-256
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell halves of characters
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # no ref or repository holds these
 
 
@@ -60,8 +61,8 @@ class Event:
 def read_event(env: Mapping[str, str]) -> Event:
     """The event that started this run, from GITHUB_* and the payload file they name.
 
-    A fact of the wrong type or form is absent, never a crash: a payload may be `{}` (act's default),
-    and a commit that is no full lowercase object id is ''.
+    A fact of the wrong type or form is absent, never a crash: a payload may be `{}` (act's
+    default), and a commit that is no full lowercase object id is ''.
 
     Raises:
         EnvironmentLacks: no GITHUB_EVENT_NAME or GITHUB_EVENT_PATH, or the file cannot be read.
@@ -74,7 +75,10 @@ def read_event(env: Mapping[str, str]) -> Event:
             "GITHUB_EVENT_NAME is not set",
             "Run this as a step of a workflow, or use the command line without an event.",
         )
-    payload = _payload(env.get("GITHUB_EVENT_PATH", ""))
+    return _event(name, _payload(env.get("GITHUB_EVENT_PATH", "")), env)
+
+
+def _event(name: str, payload: Mapping[str, object], env: Mapping[str, str]) -> Event:
     ref = env.get("GITHUB_REF", "")
     if name == "release" and not ref.startswith("refs/tags/"):
         tag = _name(_object(payload, "release").get("tag_name"))
@@ -181,5 +185,5 @@ def _dispatch_inputs(payload: Mapping[str, object]) -> tuple[tuple[str, str], ..
         elif value is None:
             found.append((name, ""))
         elif isinstance(value, (str, int, float)):
-            found.append((name, str(value)))
+            found.append((name, _SURROGATE.sub("\ufffd", str(value))))
     return tuple(found)

@@ -34,7 +34,7 @@ _LEVELS: tuple[Level, ...] = ("error", "warning", "notice")
 _SGR = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34}
 _LEVEL_STYLE: dict[Level, Style] = {"error": "red", "warning": "yellow", "notice": "blue"}
 _LINE_ENDS = re.compile(r"\r\n|[\r\u0085\u2028\u2029\v\f]")
-_COMMAND = re.compile(r"^([ \t]*)::|##\[", re.MULTILINE)
+_COMMAND = re.compile(r"^((?:[ \t]|\x1b\[[0-9]+m)*)::|##\[", re.MULTILINE)
 
 
 def printable(text: str) -> str:
@@ -42,7 +42,7 @@ def printable(text: str) -> str:
 
     Keeps LF and TAB. A byte that is no text becomes \xff, a control or format character \u200e.
     """
-    if text.isprintable():
+    if text.replace("\n", "").isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else _spell(c) for c in text)
 
@@ -62,9 +62,9 @@ class Log:
         }
 
     def say(self, *parts: str | tuple[Style, str]) -> None:
-        """Print text as lines of their own; a part may be a pair of style and text.
+        r"""Print text as lines of their own; a part may be a pair of style and text.
 
-        A line that the runner would take for a command is shown with a backslash: `\\::x`, `##\\[x`.
+        A line that the runner would take for a command is shown with a backslash: `\::x`, `##\[x`.
         """
         text = "".join(
             self._paint(part[0], _lines(part[1])) if isinstance(part, tuple) else _lines(part)
@@ -91,7 +91,11 @@ class Log:
         self._collected["notice"].append((message, title, file, line, column))
 
     def flush(self) -> None:
-        """Print what was collected, errors first; give the worst first, for nine are shown."""
+        """Print what was collected, errors first; call it once, at the end of the run.
+
+        Order within a level is as given, so give the worst first: on a runner nine are shown and
+        a tenth counts the rest. Elsewhere all are, as `warning: file:line:column: message`.
+        """
         for level in _LEVELS:
             collected, self._collected[level] = self._collected[level], []
             if not self._in_actions:
@@ -125,7 +129,7 @@ class Log:
         """Have the runner hide `value` from now on: each line of it that is long enough.
 
         Lines are masked one by one and short ones left out, because the runner, given the whole,
-        masks every line however short (ActionCommandManager.cs:439): one `}` would blank all JSON.
+        masks every line however short (ActionCommandManager.cs:444): one `}` would blank all JSON.
 
         Raises:
             InputError: the value is too short, or is a word that our own outputs consist of.
@@ -148,7 +152,7 @@ class Log:
         return f"\x1b[{_SGR[style]}m{text}\x1b[0m" if self._colour else text
 
     def _write(self, text: str) -> None:
-        # A stream that cannot show a character (cp1252 on Windows) spells it out instead of failing.
+        # A stream that cannot show a character (cp1252 on Windows) spells it out, never fails.
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         safe = text.encode(encoding, "backslashreplace").decode(encoding)
         self._stream.write(safe + "\n")
@@ -175,14 +179,20 @@ def _defuse(match: re.Match[str]) -> str:
 def _annotation(level: Level, message: str, title: str, file: str, line: int, column: int) -> str:
     properties = []
     if file:
-        properties.append(("file", file))
+        # A value loses every leading "=" (ActionCommand.cs:103: Split drops empty entries).
+        properties.append(("file", f"./{file}" if file.startswith("=") else file))
         if line:
             properties.append(("line", str(line)))
             if column:
-                properties.append(("col", str(column)))  # ActionCommandManager.cs: Column = "col"
+                properties.append(("col", str(column)))  # ActionCommandManager.cs:779
     if title:
-        properties.append(("title", _cut(printable(title).strip(), TITLE_LIMIT)))
+        one_line = " ".join(_lines(title).split())
+        if one_line.startswith("="):
+            one_line = f" {one_line}"
+        properties.append(("title", _cut(one_line, TITLE_LIMIT)))
     listed = ",".join(f"{name}={_escape_property(printable(value))}" for name, value in properties)
+    if listed.endswith((" ", "\t")):
+        listed += ","  # the runner trims the list (ActionCommand.cs:99), a file name may end so
     space = " " if listed else ""
     return f"::{level}{space}{listed}::{_escape_data(_cut(_lines(message), MESSAGE_LIMIT))}"
 

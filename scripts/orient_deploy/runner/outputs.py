@@ -10,8 +10,8 @@ import re
 
 from orient_deploy.errors import EnvironmentLacks, InputError
 
-# "Outputs can be at most 1 MB per job, approximated as UTF-16" (GitHub docs, output limitations).
-# Nothing in the runner checks it: beyond, GitHub fails or drops them, so we refuse first.
+# At most 1 MB of outputs per job, counted as UTF-16, so two bytes for most characters (GitHub docs,
+# output limitations). Nothing in the runner checks it (FileCommandManager.cs:353), so we do.
 JOB_LIMIT_BYTES = 1024 * 1024
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")

@@ -21,7 +21,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def write_summary(markdown: str, path: str | None) -> None:
-    """Append `markdown`; what exceeds the budget is left out from a line on, and a last line says so.
+    """Append `markdown`; lines beyond the budget are left out, and a last line counts them.
 
     Without a path (a laptop) writes nothing. What the step wrote before counts.
 

@@ -1,8 +1,8 @@
 """Every `if:` of the sample's workflows, asked of GitHub's own evaluator in every situation.
 
 The rule stands here once more in Python, and each situation must agree with it. This is the place
-for what act cannot show: GitHub drops a job output that looks like a secret (JobExtension.cs:803-818
-of actions/runner v2.336.0), and an empty matrix is an error (WorkflowTemplateConverter.cs:947).
+for what act cannot show: GitHub drops a job output that looks like a secret (JobExtension.cs:803 of
+actions/runner v2.336.0), and an empty matrix is an error (WorkflowTemplateConverter.cs:947).
 """
 
 from __future__ import annotations

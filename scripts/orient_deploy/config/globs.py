@@ -7,11 +7,11 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-synt
 Never matches anything: `orient_deploy.inputs.patterns` does, and may rely on what passes here:
 
 - no `?`, `+`, backslash or control character outside a class; no extglob; no `***`;
-- a class is `[`, one or more characters, `]`; a `]` right after the `[` stands for itself, as does
-  every other character; ranges go upwards inside a-z, A-Z or 0-9; neither `!` nor `^` comes first,
-  and '/' is not in it. A `]` that closes nothing is an ordinary character;
+- a class is `[`, one or more characters but ']' and '/', `]`; `!` or `^` as the first of several
+  means 'none of these'; ranges go upwards inside a-z, A-Z or 0-9; every other character stands for
+  itself, so `[?]`, `[+]`, `[[]` and `[!]` are those characters, as is a `]` that closes nothing;
 - braces are balanced outside classes, hold at least one comma each, may nest, may hold empty
-  alternatives, and make at most 256 texts; each of those texts is relative, without empty, '.' or
+  alternatives, and make at most 1,000 texts; each of those texts is relative, without empty, '.' or
   '..' segments and without a '/' at its end.
 """
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 
 MAX_LENGTH = 4096  # no path is longer; Linux PATH_MAX
-MAX_ALTERNATIVES = 256
+MAX_ALTERNATIVES = 1000
 
 # Nearly every pattern is one of these, and is fine.
 _PLAIN = re.compile(r"!?(?!/)(?:/?(?!\.{1,2}(?:/|\Z))(?:[\w.@~=,-]|\*{1,2}(?!\*))+)+", re.ASCII)
@@ -69,7 +69,7 @@ def list_problem(texts: list[str]) -> tuple[int, str, str] | None:
 
 _BAD_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _TOKEN = re.compile(r"[^\\?+*@!\[{},]+|\*+|.")
-_CLASS = re.compile(r"\[(\]?[^\]/]*)\]")
+_CLASS = re.compile(r"\[([^\]/]+)\]")
 _EXTGLOB = re.compile(r"[@!+?*]\(([^()/]*)\)")
 _RANGE = re.compile(r"\{([a-z]\.\.[a-z]|[A-Z]\.\.[A-Z]|[0-9]\.\.[0-9])\}")
 
@@ -142,7 +142,7 @@ def _scan(body: str) -> Refusal | list[str]:
             outer = frames[-1][2]
             outer[:] = [text + end for text in outer for end in done + texts]
             if len(outer) > MAX_ALTERNATIVES:
-                return f"stands for more than {MAX_ALTERNATIVES} texts", ""
+                return f"stands for more than {MAX_ALTERNATIVES:,} texts", ""
         else:
             texts[:] = [text + token for text in texts]
         last = token if token.startswith("[") else token[-1]
@@ -167,15 +167,11 @@ def _extglob(body: str, at: int) -> Refusal:
 
 def _backslash(body: str, at: int) -> Refusal:
     escaped = body[at + 1 : at + 2]
-    if escaped and escaped in "?+*[]{}()@,\\":
+    if escaped and escaped in "?+*[{}!":  # GitHub's way to write them, and it means nothing here
         message = f"has a backslash, and a literal '{escaped}' is written '[{escaped}]'"
-        # A class needs no escape, and a backslash in a class would be one more backslash.
-        literal = f"[{escaped}]" if escaped != "\\" else "/"
-        return message if escaped != "\\" else _SEPARATOR, body[:at] + literal + body[at + 2 :]
-    return _SEPARATOR, body[:at] + "/" + body[at + 1 :]
-
-
-_SEPARATOR = "has a backslash, and names are separated by '/' on every system"
+        return message, f"{body[:at]}[{escaped}]{body[at + 2 :]}"
+    message = "has a backslash, and names are separated by '/' on every system"
+    return message, f"{body[:at]}/{body[at + 1 :]}"
 
 
 def _quantifier(body: str, at: int, last: str) -> Refusal:
@@ -202,13 +198,9 @@ def _class(body: str, at: int) -> Refusal | None:
     if closed is None:
         return "has a '[' that is never closed", body[:at] + "[[]" + body[at + 1 :]
     content = closed.group(1)
-    if not content:
-        return "has an empty '[]'", body[:at] + "[[]" + body[at + 1 :]
-    if content[0] in "!^":
-        return f"uses '[{content[0]}…]', and GitHub's classes cannot say 'none of these'", ""
     if "[:" in content:
         return "uses '[[:…:]]', and GitHub's classes have no names", ""
-    index = 0
+    index = 1 if content[0] in "!^" else 0
     while index + 2 < len(content):
         if content[index + 1] != "-":
             index += 1

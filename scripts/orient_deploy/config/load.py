@@ -62,7 +62,7 @@ def parse(text: bytes | str, *, source: str) -> Config:
         ConfigError: with every problem of the text.
     """
     reading = _Reading(source)
-    return _finish(reading, _document(reading, read_nodes(text, source=source), inline=False))
+    return _finish(reading, _document(reading, read_nodes(text, source=source)))
 
 
 def parse_inline(text: str) -> Config:
@@ -76,7 +76,13 @@ def parse_inline(text: str) -> Config:
     """
     reading = _Reading("")
     root = read_nodes(text, source="")
-    return _finish(reading, _document(reading, root, inline=not _is_document(root)))
+    if _is_document(root):
+        return _finish(reading, _document(reading, root))
+    images = _images(reading, root, "images")
+    if reading.problems and _is_nearly_document(root):
+        fix = "Add 'version: 1', or give only what stands under 'images:'."
+        reading.refuse(root, "this looks like a whole configuration without its version", fix)
+    return _finish(reading, Config(source="", images=images))
 
 
 class _Reading:
@@ -216,13 +222,18 @@ def _line(reading: _Reading, node: Node, name: str) -> str | None:
     return text
 
 
-def _full_line(reading: _Reading, node: Node, name: str) -> str | None:
-    """Text on one line with something on it."""
-    text = _line(reading, node, name)
+def _some_text(reading: _Reading, node: Node, name: str) -> str | None:
+    """Text of any length and lines with something in it."""
+    text = _any_text(reading, node, name)
     if text is not None and not text.strip():
         reading.refuse(node, f"{name} is empty", "Give it a value, or remove the key.")
         return None
     return text
+
+
+def _full_line(reading: _Reading, node: Node, name: str) -> str | None:
+    """Text on one line with something on it."""
+    return None if _line(reading, node, name) is None else _some_text(reading, node, name)
 
 
 def _like(pattern: str, wanted: str, *, empty: bool = False) -> Reader:
@@ -639,7 +650,7 @@ SERVICE: dict[str, Reader] = {"reload": _any_text, "budget": _number, "stable": 
 CHECK: dict[str, Reader] = {
     "service": _line,
     "url": _like(r"https?://[^\s/?#]+\S*", "an address that begins with https:// or http://"),
-    "exec": _any_text,
+    "exec": _some_text,
     "follow": _expression,
     "content-type": _line,
 }
@@ -789,30 +800,26 @@ ENVIRONMENT: dict[str, Reader] = {
 }
 
 
-def _environments(
-    reading: _Reading, node: Node, name: str
-) -> list[tuple[str, Location, dict[str, Any]]]:
-    """Name, place and fields of each; what depends on the rest of the file is added later."""
-    found = []
+def _environments(reading: _Reading, node: Node, name: str) -> tuple[Environment, ...]:
+    found: list[Environment] = []
+    peers: list[tuple[str, Text]] = []
     fix = "Write a mapping from names, such as {production: {hosts: [deploy@203.0.113.7]}}."
     for text, key, value in _named(
         reading, node, name, names=_IMAGE_NAME, words=_IMAGE_NAME_WORDS, fix=fix
     ):
         fields = _fields(reading, value, f"{name}.{text}", ENVIRONMENT)
-        found.append((text, reading.where(key), fields))
-    names = [text for text, _, _ in found]
-    for text, _, fields in found:
-        for peer in fields.get("peers", ()):
-            if peer.text not in names or peer.text == text:
-                others = ", ".join(other for other in names if other != text)
-                reading.refuse(
-                    peer,
-                    f"{name}.{text}.peers names {shown(peer.text)}, which is no other environment",
-                    f"The others are: {others}." if others else "There is no other one.",
-                )
-        if "peers" in fields:
-            fields["peers"] = tuple(peer.text for peer in fields["peers"])
-    return found
+        peers += [(text, peer) for peer in fields.get("peers", ())]
+        fields["peers"] = tuple(peer.text for peer in fields.get("peers", ()))
+        found.append(Environment(name=text, where=reading.where(key), **fields))
+    for text, peer in peers:
+        others = [environment.name for environment in found if environment.name != text]
+        if peer.text not in others:
+            reading.refuse(
+                peer,
+                f"{name}.{text}.peers names {shown(peer.text)}, which is no other environment",
+                f"The others are: {', '.join(others)}." if others else "There is no other one.",
+            )
+    return tuple(found)
 
 
 _TOP_NAME = "the configuration"
@@ -836,9 +843,15 @@ def _is_document(root: Node) -> bool:
     return "version" in top and isinstance(top.get("images"), Pairs)
 
 
-def _document(reading: _Reading, root: Node, *, inline: bool) -> Config | None:
-    if inline:
-        return Config(source="", images=_images(reading, root, "images"))
+def _is_nearly_document(root: Node) -> bool:
+    """Whether all keys are those of a document, `images` among them."""
+    if not isinstance(root, Pairs):
+        return False
+    keys = {key.text for key, _ in root.pairs if isinstance(key, Text)}
+    return "images" in keys and keys <= TOP.keys()
+
+
+def _document(reading: _Reading, root: Node) -> Config | None:
     if not isinstance(root, Pairs):
         reading.refuse(
             root,
@@ -858,17 +871,4 @@ def _document(reading: _Reading, root: Node, *, inline: bool) -> Config | None:
     if reading.problems:
         return None
     del found["version"]
-    # Without `on`, an environment takes what the workflow deploys anyway, and a person who presses
-    # "Run workflow" on such a branch expects a deploy.
-    tag_pattern = found.get("tag_pattern")
-    usual = DeployEvents(
-        branches=found.get("branches", ()),
-        tags=(tag_pattern,) if tag_pattern else (),
-        dispatch=True,
-        default_branch="branches" not in found,
-    )
-    found["environments"] = tuple(
-        Environment(name=name, where=where, **{"on": usual, **fields})
-        for name, where, fields in found.get("environments", ())
-    )
     return Config(source=reading.source, **found)

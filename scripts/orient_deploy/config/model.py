@@ -61,7 +61,10 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class DeployEvents:
-    """Which events may deploy to an environment; the branch or tag must match as well."""
+    """Which events may deploy to an environment; the branch or tag must match as well.
+
+    Only what is named may: empty `branches` means no push of a branch.
+    """
 
     branches: tuple[Pattern, ...] = ()
     tags: tuple[Pattern, ...] = ()
@@ -69,9 +72,6 @@ class DeployEvents:
     schedule: bool = False
     workflow_run: bool = False
     repository_dispatch: bool = False
-    # The repository's default branch deploys too: nothing in the file named branches. Empty
-    # `branches` alone cannot say so, for `on: {tags: [v*]}` has none either and means none.
-    default_branch: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -199,11 +199,16 @@ def _compose(loader: yaml.SafeLoader, source: str) -> Node:
     if tags:
         raise ConfigError(tags)
     if root is None:
-        raise _refused(source, 1, 1, "there is nothing here but blanks and comments", _EMPTY_FIX)
+        raise _refused(
+            source,
+            1,
+            1,
+            "there is nothing here but blanks and comments",
+            "Begin with 'version: 1' and 'images:'."
+            if source
+            else "Give a mapping from names to images.",
+        )
     return root
-
-
-_EMPTY_FIX = "Begin with 'version: 1' and 'images:', or remove the file."
 
 
 def _refused(source: str, line: int, column: int, message: str, fix: str) -> ConfigError:
@@ -260,6 +265,12 @@ def _syntax_problem(error: yaml.MarkedYAMLError, source: str) -> Problem:
             where=where,
             message="a text that begins with * is read by YAML as a reference",
             fix="Put it in quotes, for instance '**/*.md'.",
+        )
+    if context.startswith("while scanning a tag"):
+        return Problem(
+            where=where,
+            message="a text that begins with ! is read by YAML as a tag",
+            fix="Put it in quotes, for instance '!docs/**'.",
         )
     begun = ""
     if context and error.context_mark:

@@ -34,3 +34,11 @@ class Base:
     reason: str
     missed: tuple[str, ...] = ()  # what was tried first and could not be had, one clause each
     nothing_to_do: bool = False  # the ref was deleted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """The commit a run decides about (a full id), and what it is compared with."""
+
+    head: str
+    base: Base

@@ -1,0 +1,245 @@
+"""Which paths a list of patterns selects, in the dialect of GitHub's own `paths:` filters.
+
+Anchored at the repository root; `*` stops at '/', `**` does not; names that begin with a dot
+match; `[a-z]` is a class; `{a,b}` is expanded; `!` excludes, and the last pattern that matches
+decides. The names of branches and tags are matched in the same way.
+
+Never reads a tree and never refuses a pattern: the configuration refused what has no place here.
+Paths are text decoded with surrogateescape and may hold any character.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from itertools import pairwise
+from os.path import commonprefix
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+# Where a text could be read otherwise than as itself; a ',', '}' or ']' alone means nothing.
+_SPECIAL = re.compile(r"\A!|[*\[{]")
+
+# A pattern that needs no expression: fixed text, and at most one wildcard at its end.
+_PLAIN = re.compile(r"(?s)([^*\[{]*?)(/\*\*|\*\*|\*|)\Z")
+
+_FIXED_START = re.compile(r"[^*\[{]*")
+_FIXED_END = re.compile(r"[^*\]}]*\Z")
+
+# Compared with text like this, any other has the same place by code points as by bytes.
+_ASCII = re.compile(r"[\x00-\x7e]*")
+
+# A ']' right after the '[' is a member; '/' never is.
+CLASS = r"\[(?P<members>\]?[^\]/]+|\])\]"
+
+_BRACE_OR_CLASS = re.compile(rf"{CLASS}|[{{}},]")
+
+
+def compile_patterns(texts: Sequence[str]) -> Selection:
+    """What a list of patterns selects, in the order given.
+
+    >>> selection = compile_patterns(["src/**", "!src/**/*.md", "src/**/CHANGES.md"])
+    >>> [selection.matches(path) for path in ("src/a.ts", "src/docs/a.md", "src/CHANGES.md")]
+    [True, False, True]
+    """
+    return Selection([_Pattern(text) for text in texts])
+
+
+def escape(text: str) -> str:
+    """The pattern that matches this text and nothing else.
+
+    >>> escape("app/[id]/{page}*.tsx")
+    'app/[[]id]/[{]page}[*].tsx'
+    """
+    return _SPECIAL.sub(lambda special: f"[{special[0]}]", text)
+
+
+class Selection:
+    """A compiled list of patterns."""
+
+    __slots__ = ("_patterns",)
+
+    def __init__(self, patterns: Sequence[_Pattern]) -> None:
+        self._patterns = tuple(patterns)
+
+    def matches(self, path: str) -> bool:
+        """Whether the list selects the path."""
+        return self.first_match(path) is not None
+
+    def first_match(self, path: str) -> str | None:
+        """The pattern that selects the path: seen from the end, the first that matches it.
+
+        None when no pattern matches, or when the one that decides excludes.
+        """
+        for pattern in reversed(self._patterns):
+            if pattern.matches(path):
+                return pattern.text if pattern.include else None
+        return None
+
+    def select(self, sorted_paths: Sequence[str]) -> list[int]:
+        """The positions of the selected paths, ascending.
+
+        The paths must be in the order of their bytes, as git lists them (Python's own order of
+        the texts will do too).
+        """
+        return sorted(self.deciding(sorted_paths))
+
+    def deciding(self, sorted_paths: Sequence[str]) -> dict[int, str]:
+        """The position of each selected path with the pattern that selects it, as `first_match`.
+
+        Much faster than asking path by path: most patterns are two searches in the sorted list.
+        """
+        found: dict[int, str] = {}
+        for pattern in self._patterns:
+            for positions in pattern.positions(sorted_paths):
+                if pattern.include:
+                    found.update(dict.fromkeys(positions, pattern.text))
+                else:
+                    for position in positions:
+                        found.pop(position, None)
+        return found
+
+    def dead(self, sorted_paths: Sequence[str]) -> list[str]:
+        """The patterns, as written, that match no path at all, whatever the others do."""
+        return [
+            pattern.text
+            for pattern in self._patterns
+            if not any(True for positions in pattern.positions(sorted_paths) for _ in positions)
+        ]
+
+
+class _Pattern:
+    """One entry of a list: what it looks for, and whether it includes or excludes."""
+
+    __slots__ = ("_finders", "include", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.include = not text.startswith("!")
+        wanted = text if self.include else text[1:]
+        alternatives = expand_braces(wanted)
+        plain = [found for one in alternatives if (found := _PLAIN.match(one))]
+        self._finders: tuple[_Plain | _Expression, ...]
+        if len(plain) == len(alternatives):
+            self._finders = tuple(_Plain(found[1], found[2]) for found in plain)
+        else:
+            self._finders = (_Expression(wanted, alternatives),)
+
+    def matches(self, path: str) -> bool:
+        return any(finder.matches(path) for finder in self._finders)
+
+    def positions(self, paths: Sequence[str]) -> Iterator[Iterable[int]]:
+        """Where the matching paths are; a position may come twice."""
+        return (finder.positions(paths) for finder in self._finders)
+
+
+class _Plain:
+    """Fixed text with '', '*', '**' or '/**' behind it."""
+
+    __slots__ = ("_fixed", "_tail")
+
+    def __init__(self, fixed: str, tail: str) -> None:
+        self._fixed = fixed
+        self._tail = tail
+
+    def matches(self, path: str) -> bool:
+        fixed = self._fixed
+        if not path.startswith(fixed):
+            return False
+        if self._tail == "":
+            return len(path) == len(fixed)
+        if self._tail == "*":
+            return "/" not in path[len(fixed) :]
+        # 'dir/**' also matches what is itself called dir: a submodule or a symbolic link there.
+        return self._tail == "**" or path[len(fixed) : len(fixed) + 1] in ("", "/")
+
+    def positions(self, paths: Sequence[str]) -> Iterable[int]:
+        fixed = self._fixed
+        if not _ASCII.fullmatch(fixed) or self._tail == "*":
+            return (at for at in _beginning_with(fixed, paths) if self.matches(paths[at]))
+        if self._tail == "**":
+            return _beginning_with(fixed, paths)
+        at = bisect_left(paths, fixed)
+        itself = range(at, at + (at < len(paths) and paths[at] == fixed))
+        return itself if self._tail == "" else (*itself, *_beginning_with(fixed + "/", paths))
+
+
+class _Expression:
+    """Anything else: an expression, asked only about paths that begin and end as its text does."""
+
+    __slots__ = ("_ends", "_match", "_start", "_text")
+
+    def __init__(self, text: str, alternatives: Sequence[str]) -> None:
+        self._text = text
+        self._match: Callable[[str], object] | None = None
+        # A '/' beside a wildcard may be absent from the path: '**/x' matches x, '*a/**' matches a.
+        starts = [_FIXED_START.findall(one)[0].removesuffix("/") for one in alternatives]
+        self._start = commonprefix(starts)  # noqa: RUF071  # by characters is what is meant
+        self._ends = tuple(_FIXED_END.findall(one)[0].removeprefix("/") for one in alternatives)
+
+    def matches(self, path: str) -> bool:
+        if self._match is None:
+            self._match = self._compiled()
+        return self._match(path) is not None
+
+    def positions(self, paths: Sequence[str]) -> Iterable[int]:
+        ends = self._ends
+        likely = [at for at in _beginning_with(self._start, paths) if paths[at].endswith(ends)]
+        return (at for at in likely if self.matches(paths[at]))
+
+    def _compiled(self) -> Callable[[str], object]:
+        # Here and not above: most configurations need no expression, and pathspec costs a tenth of
+        # a small detection.
+        from orient_deploy.inputs.dialect import GitHubPathsPattern
+
+        regex = GitHubPathsPattern(self._text).regex
+        assert regex is not None  # only pathspec's own null patterns have none
+        return regex.match
+
+
+def _beginning_with(prefix: str, paths: Sequence[str]) -> range:
+    """Where paths that begin so can be; exactly those when the prefix is ASCII."""
+    found = _ASCII.match(prefix)
+    ascii_prefix = found[0] if found else ""
+    if not ascii_prefix:
+        return range(len(paths))
+    low = bisect_left(paths, ascii_prefix)
+    return range(low, bisect_left(paths, ascii_prefix[:-1] + chr(ord(ascii_prefix[-1]) + 1), low))
+
+
+def expand_braces(text: str) -> list[str]:
+    """The texts that `{a,b}` stands for, in order; braces without a comma or a partner stay.
+
+    >>> expand_braces("a{b,c{d,}}e{f}")
+    ['abe{f}', 'acde{f}', 'ace{f}']
+    """
+    pending, done = [text], []
+    while pending:
+        one = pending.pop()
+        group = _first_group(one)
+        if group is None:
+            done.append(one)
+            continue
+        parts = [one[low + 1 : high] for low, high in pairwise(group)]
+        pending += [one[: group[0]] + part + one[group[-1] + 1 :] for part in reversed(parts)]
+    return done
+
+
+def _first_group(text: str) -> list[int] | None:
+    """The first outermost group that holds a comma: where its brace, commas and brace are."""
+    if "{" not in text:
+        return None
+    first: list[int] | None = None
+    opened: list[list[int]] = []
+    for token in _BRACE_OR_CLASS.finditer(text):
+        if token[0] == "{":
+            opened.append([token.start()])
+        elif opened and token[0] in ",}":
+            opened[-1].append(token.start())
+            if token[0] == "}":
+                group = opened.pop()
+                if len(group) > 2 and (first is None or group[0] < first[0]):
+                    first = group
+    return first

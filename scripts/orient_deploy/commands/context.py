@@ -48,16 +48,16 @@ class Context:
                 self.log.say(*line)
 
 
-def described(
-    text: str, default: str | bool, *, action_default: str = "", action_only: bool = False
-) -> Any:
+def described(text: str, default: str | bool | None = None, *, action_default: str = "") -> Any:
     """A field of an entrypoint's inputs with the description that action.yml shows.
 
-    `action_default` is the default in action.yml where it differs (an expression); `action_only`
-    leaves the field out of the command line.
+    Without a default the input must be given. `action_default` is the default in action.yml where
+    it differs: an expression.
     """
-    metadata = {"help": text, "action_default": action_default, "action_only": action_only}
-    return field(default=default, metadata=metadata)
+    metadata = {"help": text, "action_default": action_default}
+    return (
+        field(metadata=metadata) if default is None else field(default=default, metadata=metadata)
+    )
 
 
 def compact(value: object) -> str:

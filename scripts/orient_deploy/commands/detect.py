@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orient_deploy.commands.context import Context
     from orient_deploy.commands.planning import Planned
 
-# Outputs of composite actions are static, so these three stand for the images of the running example;
+# Outputs of composite actions are static: these three are the images of the running example, and
 # any other image is read from `builds`.
 DECLARED_IMAGES = ("opencode", "whatsapp", "dashboard")
 
@@ -55,7 +55,7 @@ def run(inputs: Inputs, context: Context) -> int:
 
 
 def detect_outputs(planned: Planned, context: Context) -> dict[str, str]:
-    """Every declared output. `builds` holds the strings "true" and "false", as `if:` compares them."""
+    """Every declared output; `builds` holds strings, as `if:` compares them."""
     plan = planned.plan
     builds = {one.name: flag(one.build) for one in plan.images}
     deploys = {one.name: flag(one.deploy) for one in plan.environments}
@@ -81,7 +81,9 @@ def plan_digest(builds: dict[str, str], deploys: dict[str, str], head: str, base
     """Sixty-four hex digits that two plans share exactly when they decide the same."""
     import hashlib
 
-    decided = compact({"version": 1, "head": head, "base": base, "builds": builds, "deploys": deploys})
+    decided = compact(
+        {"version": 1, "head": head, "base": base, "builds": builds, "deploys": deploys}
+    )
     return hashlib.sha256(decided.encode()).hexdigest()
 
 
@@ -109,7 +111,7 @@ def _closed_alphabet(text: str) -> str:
 
 
 def _write_files(changed: tuple[str, ...] | None, context: Context) -> str:
-    """Every changed path, each ended by NUL, in a file; its path, or '' without a base or a runner."""
+    """Every changed path, each ended by NUL, in a file: its path, '' without base or runner."""
     directory = context.env.get("RUNNER_TEMP")
     if changed is None or not context.in_actions or not directory:
         return ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orient_deploy.commands.context import compact, described, flag
 from orient_deploy.commands.planning import PlanInputs, make_plan, split_names
 from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, RemoteError
-from orient_deploy.plan.gate import MATRIX_JOBS, RunJob, decide_gate, parse_needs
+from orient_deploy.plan.gate import MATRIX_JOBS, decide_gate, parse_needs
 from orient_deploy.plan.report import gate_headline, gate_lines, gate_markdown
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from orient_deploy.commands.context import Context
     from orient_deploy.commands.planning import Planned
+    from orient_deploy.github.model import Job
 
 OUTPUTS = ("deploy", "deploys", "reason", "succeeded", "failed", "skipped")
 
@@ -24,7 +25,7 @@ OUTPUTS = ("deploy", "deploys", "reason", "succeeded", "failed", "skipped")
 class Inputs(PlanInputs):
     """The inputs of `gate`."""
 
-    needs: str = described("The results of the jobs before this one: pass toJSON(needs).", "")
+    needs: str = described("The results of the jobs before this one: pass toJSON(needs).")
     required: str = described(
         "Ids of the jobs that must have succeeded, separated by commas, blanks or lines. "
         "Empty means every job of 'needs'.",
@@ -99,7 +100,7 @@ def _object(name: str, text: str) -> dict[str, Any]:
 
 def _run_jobs(
     results: Mapping[str, str], planned: Planned, inputs: Inputs, context: Context
-) -> tuple[RunJob, ...] | None:
+) -> tuple[Job, ...] | None:
     """The jobs of this run, asked only when a matrix build has to be told apart."""
     env = context.env
     asked = planned.plan.to_build and any(job in MATRIX_JOBS for job in results)

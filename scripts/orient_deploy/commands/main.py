@@ -115,17 +115,16 @@ def _flags(name: str, module: ModuleType, rest: Sequence[str]) -> dict[str, str]
     return {f"INPUT_{key.upper()}": value for key, value in values.items() if value is not None}
 
 
-
 def _parser(name: str, module: ModuleType) -> argparse.ArgumentParser:
     import argparse
     from dataclasses import fields
 
     parser = argparse.ArgumentParser(
-        prog=f"orient-deploy {name}", description=f"{COMMANDS[name][1].capitalize()}", allow_abbrev=False
+        prog=f"orient-deploy {name}",
+        description=f"{COMMANDS[name][1].capitalize()}",
+        allow_abbrev=False,
     )
     for one in fields(module.Inputs):
-        if one.metadata.get("action_only"):
-            continue
         extra: dict[str, Any] = {}
         if one.type in ("bool", bool):
             extra = {"nargs": "?", "const": "true", "metavar": "true|false"}

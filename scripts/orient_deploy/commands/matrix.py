@@ -98,7 +98,7 @@ def _parse_builds(text: str, planned: Planned) -> tuple[str, ...]:
     ):
         raise InputError(
             "input 'builds' is not what detect puts out",
-            f"it must be a JSON object of {', '.join(known)} with the values \"true\" or \"false\"",
+            f'it must be a JSON object of {", ".join(known)} with the values "true" or "false"',
             "Pass ${{ steps.<id>.outputs.builds }} as it is, or leave it out",
         )
     # An image that is not named was lost on the way: doubt builds.

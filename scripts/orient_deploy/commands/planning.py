@@ -7,36 +7,39 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orient_deploy.commands.context import Context, described
+from orient_deploy.commands.context import described
 from orient_deploy.config import ConfigError, parse, parse_inline
-from orient_deploy.errors import EnvironmentLacks, InputError
+from orient_deploy.config.model import Config
+from orient_deploy.config.nodes import MAX_BYTES as MAX_CONFIG_BYTES
+from orient_deploy.errors import InputError, RemoteError
 from orient_deploy.history import (
-    Checkout,
+    Git,
     Remote,
     Repository,
+    Want,
     discover,
     find_checkout,
     local_event,
+    obtain_head,
     resolve,
 )
-from orient_deploy.plan.decide import decide, is_deploying, is_version
+from orient_deploy.plan.decide import check_request, decide, is_deploying, is_version
 from orient_deploy.plan.model import Plan, Request
 from orient_deploy.runner import Event, read_event
 
 if TYPE_CHECKING:
-    from orient_deploy.config import Config
+    from orient_deploy.commands.context import Context
+    from orient_deploy.history import Base, Change, Checkout
 
 DEFAULT_CONFIG = ".github/orient-deploy.yml"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanInputs:
-    """What plan, detect, matrix and gate take alike. The texts are those of the action.yml files."""
+    """What plan, detect, matrix and gate take alike; action.yml has the same descriptions."""
 
     config: str = described(
         "Path of the configuration file, relative to the repository root.", DEFAULT_CONFIG
@@ -78,30 +81,166 @@ class Planned:
     plan: Plan
     config: Config
     event: Event
-    listing: tuple[str, ...] = field(repr=False)
+    listing: tuple[str, ...] = field(repr=False)  # every path of the head, in byte order
     deploying: bool
 
 
 def make_plan(inputs: PlanInputs, context: Context) -> Planned:
-    """The plan for the event, or on a laptop for the branch that is checked out.
+    """The plan for the event, or on a laptop for the commit that is checked out.
 
     Raises:
-        InputError, ConfigError: wrong inputs or configuration, not a repository.
+        InputError: wrong inputs or configuration (ConfigError), or not a repository.
         EnvironmentLacks: no git, or too old a one.
         RemoteError: not even the head commit could be had.
     """
-    checkout = _checkout(inputs, context)
-    event = read_event(context.env) if context.in_actions else local_event(checkout)
-    with _repository(checkout, event, inputs, context) as repository:
-        names, config_text, source = _configuration(inputs, checkout, event, repository, context)
-        config = config_text
+    names, inline = _images(inputs)
+    git = Git(context.env)
+    checkout, root = _checkout(inputs, git, context)
+    event = _event(git, checkout, context)
+    with Repository(
+        git,
+        checkout,
+        _remote(event, inputs),
+        temporary=context.env.get("RUNNER_TEMP", ""),
+        object_format="sha256" if len(event.sha) == 64 else "sha1",
+    ) as repository:
+        config = inline or _read_config(inputs.config, root, event, inputs.commit, repository)
+        request = Request(force=inputs.force, images=names, environment=inputs.environment)
+        check_request(request, config)  # before anything is fetched
         deploying = is_deploying(event, config)
         resolution = resolve(
             event,
             repository,
             deploying=deploying,
-            is_version=lambda tag: is_version(tag, config),
+            is_version=(lambda tag: is_version(tag, config)) if config.tag_pattern else None,
             explicit_base=inputs.base,
             commit=inputs.commit,
         )
-    raise NotImplementedError
+        changes, listing = _compare(resolution.head, resolution.base, repository)
+        plan = decide(
+            config,
+            event=event,
+            request=request,
+            head=resolution.head,
+            base=resolution.base,
+            changes=changes,
+            listing=listing,
+            base_config=_config_at_base(config, resolution.base, changes, repository),
+        )
+    return Planned(plan=plan, config=config, event=event, listing=listing, deploying=deploying)
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """The names in an input, whichever way they are listed; each once, in the order given.
+
+    >>> split_names("opencode, whatsapp"), split_names('["opencode"]'), split_names("- a\\n- b")
+    (('opencode', 'whatsapp'), ('opencode',), ('a', 'b'))
+    """
+    return tuple(name for name in dict.fromkeys(re.findall(r"[^\s,\[\]\"']+", text)) if name != "-")
+
+
+def _images(inputs: PlanInputs) -> tuple[tuple[str, ...], Config | None]:
+    """The input `images`: names, or an inline configuration. Only a mapping holds a colon."""
+    if ":" not in inputs.images:
+        return split_names(inputs.images), None
+    if inputs.config != DEFAULT_CONFIG:
+        raise InputError(
+            f"inputs 'config' and 'images' contradict each other: config is {inputs.config!r} and "
+            "images holds a configuration",
+            "there can be only one configuration",
+            "Give one of the two; in 'images', names alone choose among the images of the file",
+        )
+    return (), parse_inline(inputs.images)
+
+
+def _checkout(inputs: PlanInputs, git: Git, context: Context) -> tuple[Checkout | None, str]:
+    """The consumer's checkout, if there is one, and the directory that holds its files."""
+    if context.in_actions:
+        workspace = context.env.get("GITHUB_WORKSPACE") or os.getcwd()
+        root = os.path.join(workspace, inputs.path)
+        if inputs.path and not os.path.isdir(root):
+            raise InputError(
+                f"input 'path': there is no folder {inputs.path!r} in the workspace",
+                f"{root} does not exist",
+                "Give the `path` that actions/checkout was given, or leave it out",
+            )
+        return find_checkout(root), root
+    checkout = discover(git, inputs.path or ".")
+    found = git.run(["-C", inputs.path or ".", "rev-parse", "--show-toplevel"])
+    return checkout, os.fsdecode(found.out).rstrip("\n") or checkout.git_dir
+
+
+def _event(git: Git, checkout: Checkout | None, context: Context) -> Event:
+    if context.in_actions:
+        return read_event(context.env)
+    assert checkout is not None, "discover() found one or raised"
+    return local_event(git, checkout)
+
+
+def _remote(event: Event, inputs: PlanInputs) -> Remote | None:
+    if not (event.server_url and event.repository):
+        return None  # a laptop: what is in the clone is all there is
+    return Remote(server_url=event.server_url, repository=event.repository, token=inputs.token)
+
+
+def _read_config(path: str, root: str, event: Event, commit: str, repository: Repository) -> Config:
+    """The configuration file: from the checked-out files, else from the commit itself.
+
+    In a pull_request_target run the files may be those of a stranger's fork; there the commit whose
+    workflow runs says what counts.
+    """
+    if event.name != "pull_request_target" and repository.checkout is not None:
+        try:
+            with open(os.path.join(root, path), "rb") as file:
+                return parse(file.read(MAX_CONFIG_BYTES + 1), source=path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # a sparse checkout, perhaps
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"the configuration {path!r} cannot be read",
+                getattr(error, "strerror", None) or str(error),
+                "Give the path of a file in 'config'",
+            ) from error
+    text = None
+    if not os.path.isabs(path):
+        head = event.sha if event.deleted else obtain_head(event, repository, commit)
+        at = head if event.name != "pull_request_target" else event.sha
+        repository.obtain(Want(at))
+        text = repository.read(at, path) if repository.has(at) else None
+    if text is None:
+        raise InputError(
+            f"there is no configuration: {path} does not exist",
+            "neither the checked-out files nor the commit have it",
+            "Write it (`orient-deploy init` proposes one), name another file in 'config', or give "
+            "the mapping in 'images'",
+        )
+    return parse(text, source=path)
+
+
+def _compare(
+    head: str, base: Base, repository: Repository
+) -> tuple[tuple[Change, ...] | None, tuple[str, ...]]:
+    if base.nothing_to_do:
+        return None, ()
+    if base.commit is None:
+        return None, repository.listing(head)
+    comparison = repository.compare(base.commit, head)
+    return comparison.changes, comparison.listing
+
+
+def _config_at_base(
+    config: Config, base: Base, changes: tuple[Change, ...] | None, repository: Repository
+) -> Config | None:
+    """The configuration at the base, if it differs there; without images where there was none."""
+    if not changes or base.commit is None or not config.source:
+        return None
+    if all(change.path != config.source for change in changes):
+        return None
+    try:
+        text = repository.read(base.commit, config.source)
+        return parse(text, source=config.source) if text is not None else _NO_CONFIG
+    except (ConfigError, RemoteError):
+        return _NO_CONFIG  # doubt builds
+
+
+_NO_CONFIG = Config(source="", images=())

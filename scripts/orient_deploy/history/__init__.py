@@ -7,7 +7,7 @@ from orient_deploy.history.checkout import Checkout, discover, find_checkout
 from orient_deploy.history.git import Git
 from orient_deploy.history.model import Base, Change, Resolution
 from orient_deploy.history.remote import Remote
-from orient_deploy.history.repository import Comparison, Entry, Repository
+from orient_deploy.history.repository import Comparison, Entry, Repository, Want
 
 __all__ = [
     "Base",
@@ -19,6 +19,7 @@ __all__ = [
     "Remote",
     "Repository",
     "Resolution",
+    "Want",
     "discover",
     "find_checkout",
     "local_event",

@@ -28,16 +28,18 @@ class Context:
     json: bool = False
 
     def publish(
-        self, outputs: Mapping[str, str], *, lines: Sequence[Line], markdown: str = ""
+        self, outputs: Mapping[str, object], *, lines: Sequence[Line], markdown: str = ""
     ) -> None:
         """Hands the results over: to the runner's files, and to whoever reads the terminal.
+
+        On a runner a flag is written as `true` or `false`, a list or mapping as JSON.
 
         Raises:
             EnvironmentLacks: a file of the runner cannot be written.
         """
         written = Outputs(self.env.get("GITHUB_OUTPUT") if self.in_actions else None)
         for name, value in outputs.items():
-            written.set(name, value)
+            written.set(name, as_output(value))
         written.write()
         if self.in_actions:
             write_summary(markdown, self.env.get("GITHUB_STEP_SUMMARY"))
@@ -52,19 +54,25 @@ def described(text: str, default: str | bool | None = None, *, action_default: s
     """A field of an entrypoint's inputs with the description that action.yml shows.
 
     Without a default the input must be given. `action_default` is the default in action.yml where
-    it differs: an expression.
+    it differs: an expression. A secret is no flag of the command line, where others could see it.
     """
-    metadata = {"help": text, "action_default": action_default}
+    metadata = {"help": text, "action_default": action_default, "secret": secret}
     return (
         field(metadata=metadata) if default is None else field(default=default, metadata=metadata)
     )
 
 
-def compact(value: object) -> str:
-    """A value as compact, sorted, ASCII JSON: the form of every JSON output."""
+def as_output(value: object) -> str:
+    """A value as the text of an output: flags in lower case, JSON compact, sorted and ASCII.
+
+    >>> as_output(True), as_output(["b"]), as_output("text"), as_output(3)
+    ('true', '["b"]', 'text', '3')
+    """
+    if isinstance(value, str):
+        return value
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def flag(value: bool) -> str:
-    """`true` or `false`, as outputs spell it."""
+    """`true` or `false`: what `builds` and `deploys` hold, since `if:` compares strings."""
     return "true" if value else "false"

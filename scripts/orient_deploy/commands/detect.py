@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orient_deploy.commands.context import compact, flag
+from orient_deploy.commands.context import as_output, flag
 from orient_deploy.commands.planning import PlanInputs, make_plan
 from orient_deploy.errors import EXIT_GOOD, EnvironmentLacks
 from orient_deploy.plan.report import compared, headline, plan_lines, plan_markdown
@@ -54,24 +54,24 @@ def run(inputs: Inputs, context: Context) -> int:
     return EXIT_GOOD
 
 
-def detect_outputs(planned: Planned, context: Context) -> dict[str, str]:
+def detect_outputs(planned: Planned, context: Context) -> dict[str, object]:
     """Every declared output; `builds` holds strings, as `if:` compares them."""
     plan = planned.plan
     builds = {one.name: flag(one.build) for one in plan.images}
     deploys = {one.name: flag(one.deploy) for one in plan.environments}
     counts = {one.name: len(one.files) for one in plan.images}
     return {
-        "images": compact(sorted(plan.to_build)),
-        "builds": compact(builds),
-        **{name: builds.get(name, "false") for name in DECLARED_IMAGES},
-        "any": flag(bool(plan.to_build)),
-        "deploy": flag(plan.deploy.deploy),
-        "deploys": compact(deploys),
+        "images": sorted(plan.to_build),
+        "builds": builds,
+        **{name: name in plan.to_build for name in DECLARED_IMAGES},
+        "any": bool(plan.to_build),
+        "deploy": plan.deploy.deploy,
+        "deploys": deploys,
         "reason": _closed_alphabet(f"{headline(plan)}. {compared(plan)}"),
         "base": plan.base.commit or "",
         "head": plan.head,
-        "references": compact({}),  # by digest; nothing is known of the registry without a record
-        "changes": compact(counts),
+        "references": {},  # by digest; nothing is known of the registry without a record
+        "changes": counts,
         "files": _write_files(plan.changed, context),
         "plan-digest": plan_digest(builds, deploys, plan.head, plan.base.commit or ""),
     }
@@ -81,7 +81,7 @@ def plan_digest(builds: dict[str, str], deploys: dict[str, str], head: str, base
     """Sixty-four hex digits that two plans share exactly when they decide the same."""
     import hashlib
 
-    decided = compact(
+    decided = as_output(
         {"version": 1, "head": head, "base": base, "builds": builds, "deploys": deploys}
     )
     return hashlib.sha256(decided.encode()).hexdigest()

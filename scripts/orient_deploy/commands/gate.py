@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orient_deploy.commands.context import compact, described, flag
+from orient_deploy.commands.context import described, flag
 from orient_deploy.commands.planning import PlanInputs, make_plan, split_names
 from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, RemoteError
 from orient_deploy.plan.gate import MATRIX_JOBS, decide_gate, parse_needs
@@ -65,14 +65,14 @@ def run(inputs: Inputs, context: Context) -> int:
         context.log.warning(f"{gate_headline(gate)}: {gate.reason}.", title="Deploy blocked")
     context.publish(
         {
-            "deploy": flag(gate.open),
-            "deploys": compact(
-                {one.name: flag(one.deploy and not gate.blockers) for one in gate.environments}
-            ),
+            "deploy": gate.open,
+            "deploys": {
+                one.name: flag(one.deploy and not gate.blockers) for one in gate.environments
+            },
             "reason": gate.reason,
-            "succeeded": compact(gate.succeeded),
-            "failed": compact(gate.failed),
-            "skipped": compact(gate.skipped),
+            "succeeded": gate.succeeded,
+            "failed": gate.failed,
+            "skipped": gate.skipped,
         },
         lines=gate_lines(gate),
         markdown=gate_markdown(gate, planned.config),

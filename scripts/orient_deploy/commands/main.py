@@ -125,6 +125,8 @@ def _parser(name: str, module: ModuleType) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     for one in fields(module.Inputs):
+        if one.metadata.get("secret"):
+            continue
         extra: dict[str, Any] = {}
         if one.type in ("bool", bool):
             extra = {"nargs": "?", "const": "true", "metavar": "true|false"}

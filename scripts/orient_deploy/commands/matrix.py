@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orient_deploy.commands.context import compact, described, flag
+from orient_deploy.commands.context import described
 from orient_deploy.commands.planning import PlanInputs, make_plan
 from orient_deploy.errors import EXIT_GOOD, InputError
 from orient_deploy.plan.decide import plural
@@ -56,13 +56,13 @@ def entries_of(planned: Planned, names: Sequence[str]) -> tuple[Entry, ...]:
     )
 
 
-def matrix_outputs(entries: Sequence[Entry]) -> dict[str, str]:
+def matrix_outputs(entries: Sequence[Entry]) -> dict[str, object]:
     """`any` guards the job: an empty matrix is an error on GitHub, not a job that is skipped
     (actions/runner v2.336.0, WorkflowTemplateConverter.cs:947)."""
     return {
-        "matrix": compact({"include": [entry.as_json() for entry in entries]}),
-        "any": flag(bool(entries)),
-        "count": str(len(entries)),
+        "matrix": {"include": [entry.as_json() for entry in entries]},
+        "any": bool(entries),
+        "count": len(entries),
     }
 
 

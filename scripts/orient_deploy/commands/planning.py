@@ -71,6 +71,7 @@ class PlanInputs:
         "Token that may read the repository, used only when commits have to be fetched.",
         "",
         action_default="${{ github.token }}",
+        secret=True,
     )
 
 

@@ -1,0 +1,114 @@
+"""Generate the parts of the Markdown files that repeat what another file says.
+
+A part stands between two markers, and the first one says what it is made of:
+
+    <!-- generated: inputs of actions/detect/action.yml -->
+    <!-- generated: outputs of actions/detect/action.yml -->
+    <!-- generated: text of workflows-templates/deploy.yml -->
+    <!-- end of generated part -->
+
+Without arguments every Markdown file of the repository is brought up to date; `--check` only says
+which ones are not. Text outside the markers is never touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+END = "<!-- end of generated part -->"
+PART = re.compile(
+    r"^(?P<marker><!-- generated: (?P<kind>inputs|outputs|text) of (?P<path>\S+) -->)\n"
+    r"(?:(?!<!-- generated: ).*\n)*?" + re.escape(END) + r"$",
+    re.MULTILINE,
+)
+
+
+def regenerate(markdown: str, root: Path) -> str:
+    """The same Markdown with every generated part made anew from the files under `root`."""
+    text = PART.sub(lambda part: f"{part['marker']}\n{_body(part, root)}{END}", markdown)
+    opened, closed = text.count("\n<!-- generated: "), text.count(f"\n{END}")
+    if text.startswith("<!-- generated: "):
+        opened += 1
+    if opened != closed or opened != len(PART.findall(text)):
+        raise ValueError(f"{opened} parts begin and {closed} end, or a marker is misspelt")
+    return text
+
+
+def input_table(action: dict[str, Any]) -> str:
+    """A table of the inputs of an action.yml, in its order."""
+    rows = ["| input | default | meaning |", "|---|---|---|"]
+    for name, given in (action.get("inputs") or {}).items():
+        default = given.get("default", "")
+        shown = "required" if given.get("required") else f"`{default}`" if default else ""
+        rows.append(f"| `{name}` | {_cell(shown)} | {_cell(given['description'])} |")
+    return "\n".join(rows) + "\n"
+
+
+def output_table(action: dict[str, Any]) -> str:
+    """A table of the outputs of an action.yml, in its order."""
+    rows = ["| output | meaning |", "|---|---|"]
+    for name, given in (action.get("outputs") or {}).items():
+        rows.append(f"| `{name}` | {_cell(given['description'])} |")
+    return "\n".join(rows) + "\n"
+
+
+def markdown_files(root: Path) -> list[Path]:
+    """The Markdown files of the repository that git tracks or would track."""
+    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others"]
+    command += ["--exclude-standard", "--", "*.md"]
+    listed = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+    names = sorted(set(listed.decode().split("\0")) - {""})
+    return [root / name for name in names if (root / name).is_file()]
+
+
+def outdated(root: Path, *, write: bool) -> list[Path]:
+    """The Markdown files that differ from what would be generated; with `write` no longer."""
+    found = []
+    for path in markdown_files(root):
+        old = path.read_text(encoding="utf-8")
+        try:
+            new = regenerate(old, root)
+        except (OSError, ValueError) as error:
+            raise SystemExit(f"{path.relative_to(root)}: {error}") from error
+        if new != old:
+            found.append(path)
+            if write:
+                path.write_text(new, encoding="utf-8", newline="\n")
+    return found
+
+
+def _body(part: re.Match[str], root: Path) -> str:
+    text = (root / part["path"]).read_text(encoding="utf-8")
+    if part["kind"] == "text":
+        fence = "````" if "```" in text else "```"
+        return f"{fence}{Path(part['path']).suffix[1:]}\n{text.rstrip()}\n{fence}\n"
+    action = yaml.safe_load(text)
+    table = input_table(action) if part["kind"] == "inputs" else output_table(action)
+    return f"\n{table}\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def main(argv: list[str]) -> int:
+    """Write, or check; 1 when a check found something."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="only say what is out of date")
+    options = parser.parse_args(argv)
+    found = outdated(ROOT, write=not options.check)
+    for path in found:
+        print(f"{path.relative_to(ROOT)} {'is out of date' if options.check else 'written'}")
+    return 1 if found and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

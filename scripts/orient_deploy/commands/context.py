@@ -50,7 +50,13 @@ class Context:
                 self.log.say(*line)
 
 
-def described(text: str, default: str | bool | None = None, *, action_default: str = "") -> Any:
+def described(
+    text: str,
+    default: str | bool | None = None,
+    *,
+    action_default: str = "",
+    secret: bool = False,
+) -> Any:
     """A field of an entrypoint's inputs with the description that action.yml shows.
 
     Without a default the input must be given. `action_default` is the default in action.yml where

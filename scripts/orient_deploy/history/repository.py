@@ -462,7 +462,14 @@ class Repository:
 
     def _named(self, want: Want) -> str:
         """The commit of a want if it is here."""
-        return self.commit(want.commit or f"refs/orient/by-name/{want.ref}")
+        if want.commit:
+            return self.commit(want.commit)
+        found = self.commit(f"refs/orient/by-name/{want.ref}")
+        if not found and self.checkout and want.ref.startswith("refs/heads/"):
+            branch = want.ref[len("refs/heads/") :]
+            here = self.checkout.tips(self.git, f"refs/remotes/origin/{branch}", want.ref)
+            found = here[0] or here[1]
+        return found
 
     def _fetch(self, sources: Sequence[str], depth: int) -> Answer:
         """Fetch ids and refs with as little as possible: no blobs, and `depth` commits (0: all)."""

@@ -1,0 +1,248 @@
+"""Every row of the event table, in every kind of clone and without one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from orient_deploy.errors import InputError, RemoteError
+from orient_deploy.history import Change, Git, Remote, Resolution, find_checkout, resolve
+from orient_deploy.runner.event import Event
+from tests.fakes.git_server import GitServer, GitServerOptions, refusing_server
+from tests.fakes.repositories import RepositoryBuilder, check_out, run_git
+from tests.unit.history.conftest import GONE, History, Opening, remote_of
+
+ZERO = "0" * 40
+SRC = (Change("src/a.ts", "A"), Change("src/b.ts", "A"))
+
+
+def is_version(tag: str) -> bool:
+    return tag.startswith("v")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    event: Callable[[History], Event]
+    head: str = "third"
+    base: str = ""  # '': everything
+    reason: str
+    changes: tuple[Change, ...] = ()
+    deploying: bool = True
+
+
+ROWS = {
+    "push": Row(
+        event=lambda h: h.event(before=h.second),
+        base="second",
+        reason="the tip before this push",
+        changes=(Change("docs/a.md", "D"), Change("packages/dashboard/run", "A")),
+    ),
+    "first-push": Row(
+        event=lambda h: h.event(before=ZERO), reason="this is the first push of the branch"
+    ),
+    "forced-push": Row(
+        event=lambda h: h.event(before=h.tip, forced=True),
+        base="tip",
+        reason="the tip before this push",
+        changes=(
+            Change("docs/a.md", "D"),
+            Change("packages/core/index.ts", "M"),
+            Change("packages/dashboard/run", "A"),
+            Change("src/a.ts", "D"),
+            Change("src/b.ts", "D"),
+        ),
+    ),
+    "forced-push-before-gone": Row(
+        event=lambda h: h.event(before=GONE, forced=True),
+        reason="the commit before this push, 1234567, is no longer on the server (forced push)",
+    ),
+    "push-of-nothing-new": Row(
+        event=lambda h: h.event(before=h.third),
+        base="third",
+        reason="the tip before this push, which is this very commit",
+    ),
+    "push-elsewhere": Row(
+        event=lambda h: h.event(sha=h.tip, ref="refs/heads/feature", before=h.work),
+        head="tip",
+        base="first",
+        reason="where the branch left main",
+        changes=SRC,
+        deploying=False,
+    ),
+    "default-branch-that-does-not-deploy": Row(
+        event=lambda h: h.event(before=h.first),
+        base="first",
+        reason="the tip before this push",
+        changes=(
+            Change("docs/a.md", "D"),
+            Change("packages/core/index.ts", "M"),
+            Change("packages/dashboard/run", "A"),
+        ),
+        deploying=False,
+    ),
+    "pull-request": Row(
+        event=lambda h: h.event(
+            "pull_request", sha=h.merge, ref="refs/pull/7/merge", pull_request=h.pull_request()
+        ),
+        head="merge",
+        base="third",
+        reason="main, which the pull request goes to",
+        changes=SRC,
+    ),
+    "pull-request-without-merge-commit": Row(
+        event=lambda h: h.event(
+            "pull_request", sha=h.tip, ref="refs/pull/7/head", pull_request=h.pull_request()
+        ),
+        head="tip",
+        base="first",
+        reason="where the pull request left main",
+        changes=SRC,
+    ),
+    "pull-request-target": Row(
+        event=lambda h: h.event("pull_request_target", pull_request=h.pull_request()),
+        head="tip",
+        base="first",
+        reason="where the pull request left main",
+        changes=SRC,
+    ),
+    "merge-group": Row(
+        event=lambda h: h.event(
+            "merge_group",
+            sha=h.merge,
+            ref="refs/heads/gh-readonly-queue/main/pr-7",
+            merge_group_base_sha=h.third,
+        ),
+        head="merge",
+        base="third",
+        reason="what the merge queue adds this group to",
+        changes=SRC,
+    ),
+    "tag": Row(
+        event=lambda h: h.event(ref="refs/tags/v1.1.0"),
+        base="second",
+        reason="the previous version, v1.1.0-rc.1",
+        changes=(Change("docs/a.md", "D"), Change("packages/dashboard/run", "A")),
+    ),
+    "tag-by-version-order": Row(
+        event=lambda h: h.event(sha=h.second, ref="refs/tags/v1.0.10"),
+        head="second",
+        base="first",
+        reason="the previous version, v1.0.0",
+        changes=(Change("packages/core/index.ts", "M"),),
+    ),
+    "first-tag": Row(
+        event=lambda h: h.event(sha=h.first, ref="refs/tags/v1.0.0"),
+        head="first",
+        reason="no older tag than v1.0.0 matches tag-pattern",
+    ),
+    "other-tag": Row(
+        event=lambda h: h.event(sha=h.second, ref="refs/tags/nightly"),
+        head="second",
+        reason="the tag nightly does not match tag-pattern",
+    ),
+    "release": Row(
+        event=lambda h: h.event("release", ref="refs/tags/v1.1.0"),
+        base="second",
+        reason="the previous version, v1.1.0-rc.1",
+        changes=(Change("docs/a.md", "D"), Change("packages/dashboard/run", "A")),
+    ),
+    **{
+        name: Row(
+            event=lambda h, name=name: h.event(name),
+            reason=f"{name} has no recorded build to be compared with",
+        )
+        for name in ("schedule", "workflow_run", "repository_dispatch", "workflow_dispatch")
+    },
+    "unknown-event": Row(
+        event=lambda h: h.event("watch"),
+        reason="the event 'watch' says nothing about what came before",
+    ),
+}
+
+CLONES: dict[str, tuple[str, ...]] = {
+    "full": (),
+    "depth-1": ("--depth=1",),
+    "depth-2": ("--depth=2",),
+    "blobless": ("--filter=blob:none",),
+    "blobless-depth-1": ("--filter=blob:none", "--depth=1"),
+    "treeless": ("--filter=tree:0",),
+}
+
+
+@pytest.fixture(scope="session")
+def checkouts(
+    history: History, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Event], Path]:
+    """Checkouts of an event's commit, each made once."""
+    made: dict[tuple[str, str], Path] = {}
+    root = tmp_path_factory.mktemp("checkouts")
+
+    def checkout(kind: str, event: Event) -> Path:
+        key = (kind, event.sha)
+        if key not in made:
+            path = root / f"{kind}-{event.sha}"
+            made[key] = check_out(history.directory, path, event.sha, event.ref, *CLONES[kind])
+        return made[key]
+
+    return checkout
+
+
+def check(row: Row, history: History, opening: Opening, **opened: object) -> None:
+    event = row.event(history)
+    repository = opening(**opened)
+
+    resolution = resolve(event, repository, deploying=row.deploying, is_version=is_version)
+
+    head = getattr(history, row.head)
+    assert (resolution.head, resolution.base.commit, resolution.base.reason) == (
+        head,
+        getattr(history, row.base) if row.base else None,
+        row.reason,
+    )
+    if row.base:
+        compared = repository.compare(getattr(history, row.base), head)
+        assert compared.changes == row.changes
+        listing = run_git(f"--git-dir={history.directory}", "ls-tree", "-rz", "--name-only", head)
+        assert "\0".join(compared.listing).encode() + b"\0" == listing
+    assert repository.read(head, ".github/orient-deploy.yml") == b"version: 1\n"
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("kind", CLONES)
+def test_event_in_a_clone(
+    name: str,
+    kind: str,
+    history: History,
+    checkouts: Callable[[str, Event], Path],
+    remote: Remote,
+    opening: Opening,
+) -> None:
+    row = ROWS[name]
+    checkout = find_checkout(str(checkouts(kind, row.event(history))))
+    assert checkout is not None
+    check(row, history, opening, checkout=checkout, remote=remote)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_event_without_a_checkout(
+    name: str, history: History, remote: Remote, opening: Opening
+) -> None:
+    check(ROWS[name], history, opening, remote=remote)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_event_with_a_server_that_knows_neither_filters_nor_ids(
+    name: str, history: History, opening: Opening
+) -> None:
+    row = ROWS[name]
+    if name == "forced-push-before-gone":  # this server cannot tell gone from not for you
+        row = dataclasses.replace(
+            row,
+            reason="the commit before this push, 1234567, could not be fetched",
+        )
+    with GitServer(history.root, GitServerOptions(allow_filter=False, any_id=False)) as old:
+        check(row, history, opening, remote=remote_of(old.url))

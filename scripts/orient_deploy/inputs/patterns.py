@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from functools import lru_cache
 from itertools import pairwise
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 # Where a text could be read otherwise than as itself; a ',', '}' or ']' alone means nothing.
 _SPECIAL = re.compile(r"\A!|[*\[{]")
@@ -44,7 +45,7 @@ def compile_patterns(texts: Sequence[str]) -> Selection:
     >>> [selection.matches(path) for path in ("src/a.ts", "src/docs/a.md", "src/CHANGES.md")]
     [True, False, True]
     """
-    return Selection([_Pattern(text) for text in texts])
+    return Selection([_pattern(text) for text in texts])
 
 
 def escape(text: str) -> str:
@@ -84,7 +85,11 @@ class Selection:
         The paths must be in the order of their bytes, as git lists them (Python's own order of
         the texts will do too).
         """
-        return sorted(self.deciding(sorted_paths))
+        selected: set[int] = set()
+        for pattern in self._patterns:
+            change = selected.update if pattern.include else selected.difference_update
+            change(*pattern.positions(sorted_paths))
+        return sorted(selected)
 
     def deciding(self, sorted_paths: Sequence[str]) -> dict[int, str]:
         """The position of each selected path with the pattern that selects it, as `first_match`.
@@ -104,9 +109,7 @@ class Selection:
     def dead(self, sorted_paths: Sequence[str]) -> list[str]:
         """The patterns, as written, that match no path at all, whatever the others do."""
         return [
-            pattern.text
-            for pattern in self._patterns
-            if not any(True for positions in pattern.positions(sorted_paths) for _ in positions)
+            pattern.text for pattern in self._patterns if not any(pattern.positions(sorted_paths))
         ]
 
 
@@ -130,9 +133,14 @@ class _Pattern:
     def matches(self, path: str) -> bool:
         return any(finder.matches(path) for finder in self._finders)
 
-    def positions(self, paths: Sequence[str]) -> Iterator[Iterable[int]]:
+    def positions(self, paths: Sequence[str]) -> Iterator[range | list[int]]:
         """Where the matching paths are; a position may come twice."""
-        return (finder.positions(paths) for finder in self._finders)
+        for finder in self._finders:
+            yield from finder.positions(paths)
+
+
+# Lists of many images share patterns, and a shared pattern shares what it found.
+_pattern = lru_cache(maxsize=4096)(_Pattern)
 
 
 class _Plain:
@@ -155,25 +163,29 @@ class _Plain:
         # 'dir/**' also matches what is itself called dir: a submodule or a symbolic link there.
         return self._tail == "**" or path[len(fixed) : len(fixed) + 1] in ("", "/")
 
-    def positions(self, paths: Sequence[str]) -> Iterable[int]:
+    def positions(self, paths: Sequence[str]) -> Iterator[range | list[int]]:
         fixed = self._fixed
-        if not _ASCII.fullmatch(fixed) or self._tail == "*":
-            return (at for at in _beginning_with(fixed, paths) if self.matches(paths[at]))
-        if self._tail == "**":
-            return _beginning_with(fixed, paths)
-        at = bisect_left(paths, fixed)
-        itself = range(at, at + (at < len(paths) and paths[at] == fixed))
-        return itself if self._tail == "" else (*itself, *_beginning_with(fixed + "/", paths))
+        if self._tail == "*" or not _ASCII.fullmatch(fixed):
+            yield [at for at in _beginning_with(fixed, paths) if self.matches(paths[at])]
+        elif self._tail == "**":
+            yield _beginning_with(fixed, paths)
+        else:
+            at = bisect_left(paths, fixed)
+            if at < len(paths) and paths[at] == fixed:
+                yield range(at, at + 1)
+            if self._tail == "/**":
+                yield _beginning_with(fixed + "/", paths)
 
 
 class _Expression:
     """Anything else: an expression, asked only about paths that begin and end as its text does."""
 
-    __slots__ = ("_ends", "_match", "_start", "_text")
+    __slots__ = ("_ends", "_last", "_match", "_start", "_text")
 
     def __init__(self, text: str, alternatives: Sequence[str]) -> None:
         self._text = text
         self._match: Callable[[str], object] | None = None
+        self._last: tuple[Sequence[str] | None, list[int]] = (None, [])
         # A '/' beside a wildcard may be absent from the path: '**/x' matches x, '*a/**' matches a.
         starts = [_FIXED_START.findall(one)[0].removesuffix("/") for one in alternatives]
         self._start = commonprefix(starts)  # noqa: RUF071  # by characters is what is meant
@@ -184,10 +196,15 @@ class _Expression:
             self._match = self._compiled()
         return self._match(path) is not None
 
-    def positions(self, paths: Sequence[str]) -> Iterable[int]:
-        ends = self._ends
-        likely = [at for at in _beginning_with(self._start, paths) if paths[at].endswith(ends)]
-        return (at for at in likely if self.matches(paths[at]))
+    def positions(self, paths: Sequence[str]) -> Iterator[list[int]]:
+        asked, found = self._last
+        if asked is not paths:
+            ends = self._ends
+            likely = [at for at in _beginning_with(self._start, paths) if paths[at].endswith(ends)]
+            found = [at for at in likely if self.matches(paths[at])]
+            if isinstance(paths, tuple):  # a list may hold something else the next time
+                self._last = (paths, found)
+        yield found
 
     def _compiled(self) -> Callable[[str], object]:
         # Here and not above: most configurations need no expression, and pathspec costs a tenth of

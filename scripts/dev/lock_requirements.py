@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomli
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -123,12 +124,7 @@ def lock(root: Path, *, upgrade: bool) -> None:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    # Until 3.11 is the floor: tomllib is younger than our oldest Python.
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    return tomli.loads(path.read_text(encoding="utf-8"))
 
 
 def main(argv: list[str]) -> int:

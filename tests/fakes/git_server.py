@@ -14,7 +14,7 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +33,7 @@ class GitServerOptions:
     hang_after: int | None = None  # the same, from the n-th request on
     failures: int = 0  # so many requests are answered with `failure_status`, then it works
     failure_status: int = 503
+    on_request: Callable[[], None] | None = None  # called while the client waits
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ class _Handler(BaseHTTPRequestHandler):
             number = owner.arrived
             fails = owner.failed < options.failures
             owner.failed += fails
+        if options.on_request:
+            options.on_request()
         if options.hang or (options.hang_after is not None and number > options.hang_after):
             owner.over.wait(60)
             self.close_connection = True

@@ -114,6 +114,12 @@ class RepositoryBuilder:
         return oid
 
 
+def clone(source: Path, directory: Path, *options: str) -> Path:
+    """A clone as a person makes it."""
+    run_git("clone", "-q", *options, f"file://{source}", directory)
+    return directory
+
+
 def check_out(
     source: Path, directory: Path, commit: str, ref: str, *options: str, sparse: bool = False
 ) -> Path:

@@ -308,7 +308,7 @@ class Repository:
     # --- the private repository
 
     def _lay_out(self) -> None:
-        for name in ("objects", "objects/info", "objects/pack", "refs"):
+        for name in ("objects", "objects/info", "refs"):
             os.mkdir(os.path.join(self.directory, name))
         self._write("HEAD", b"ref: refs/heads/none\n")
         self._write_config()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,6 +103,17 @@ def remote(server: GitServer) -> Remote:
 def remote_of(url: str, **facts: object) -> Remote:
     facts = {"timeout_s": 20.0, "pause": lambda seconds: None, **facts}
     return Remote(server_url=url, repository="acme/app", **facts)  # type: ignore[arg-type]
+
+
+def git_on_path(directory: Path, script: str) -> dict[str, str]:
+    """An environment whose `git` is a shell script; `$GIT` in it is the real one."""
+    real = shutil.which("git")
+    assert real
+    directory.mkdir()
+    wrapper = directory / "git"
+    wrapper.write_text(f"#!/bin/sh\nGIT={shlex.quote(real)}\n{script}\n")
+    wrapper.chmod(0o755)
+    return {**os.environ, "PATH": f"{directory}{os.pathsep}{os.environ['PATH']}"}
 
 
 Opening = Callable[..., Repository]

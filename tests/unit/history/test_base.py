@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from orient_deploy.errors import InputError, RemoteError
-from orient_deploy.history import Change, Git, Remote, Resolution, find_checkout, resolve
+from orient_deploy.history import Change, Remote, find_checkout, resolve
 from orient_deploy.runner.event import Event
-from tests.fakes.git_server import GitServer, GitServerOptions, refusing_server
-from tests.fakes.repositories import RepositoryBuilder, check_out, run_git
+from tests.fakes.git_server import GitServer, GitServerOptions
+from tests.fakes.repositories import check_out, run_git
 from tests.unit.history.conftest import GONE, History, Opening, remote_of
 
 ZERO = "0" * 40
@@ -152,7 +152,7 @@ ROWS = {
     ),
     **{
         name: Row(
-            event=lambda h, name=name: h.event(name),
+            event=operator.methodcaller("event", name),
             reason=f"{name} has no recorded build to be compared with",
         )
         for name in ("schedule", "workflow_run", "repository_dispatch", "workflow_dispatch")

@@ -1,0 +1,332 @@
+"""Reading commits: against git itself, against an independent implementation, against bad names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pygit2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orient_deploy.errors import EnvironmentLacks
+from orient_deploy.history import Change, Entry, Git, Repository, find_checkout
+from orient_deploy.history.repository import alternates_line
+from tests.fakes.repositories import (
+    Content,
+    Executable,
+    Gitlink,
+    RepositoryBuilder,
+    Symlink,
+    check_out,
+    run_git,
+)
+from tests.unit.history.conftest import History, git_on_path
+
+OTHER = "5" * 40  # a commit of another repository
+
+HOSTILE = (
+    "a\nb",
+    "a\r::error::x",
+    "::error::x",
+    '"quoted"',
+    "it's",
+    "$(touch x)",
+    "`x`",
+    "-rf",
+    "--output=x",
+    " blank ",
+    "tab\there",
+    "\udcff\udcfe",  # not UTF-8
+    "é",
+    "\U0001f600",
+    "\ue000",  # in UTF-8 behind the raw bytes above, as a character before them
+    "HEAD",
+    ":colon",
+    "back\\slash",
+    "/".join(["long" * 15] * 68)[:4095],
+)
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> tuple[RepositoryBuilder, str, str]:
+    builder = RepositoryBuilder(tmp_path_factory.mktemp("names") / "repository")
+    first = builder.commit({"plain": "1"})
+    return builder, first, builder.commit({name: f"content of {name!r}" for name in HOSTILE})
+
+
+def encoded(paths: Sequence[str]) -> list[bytes]:
+    return [path.encode("utf-8", "surrogateescape") for path in paths]
+
+
+def opened(git: Git, directory: Path, temporary: Path) -> Repository:
+    checkout = find_checkout(str(directory))
+    assert checkout is not None
+    return Repository(git, checkout, temporary=str(temporary))
+
+
+def test_hostile_names_survive(
+    names: tuple[RepositoryBuilder, str, str], git: Git, tmp_path: Path
+) -> None:
+    builder, first, second = names
+    with opened(git, builder.directory, tmp_path) as repository:
+        compared = repository.compare(first, second)
+        contents = repository.read_many(second, HOSTILE)
+
+    assert len(HOSTILE[-1]) == 4095
+    assert encoded([change.path for change in compared.changes]) == sorted(encoded(HOSTILE))
+    assert encoded(compared.listing) == sorted(encoded([*HOSTILE, "plain"]))
+    assert contents == {name: f"content of {name!r}".encode() for name in HOSTILE}
+
+
+def test_every_kind_of_change(git: Git, tmp_path: Path) -> None:
+    builder = RepositoryBuilder(tmp_path / "r")
+    before: dict[str, Content] = {
+        "deleted": "x",
+        "link": "file",
+        "mode": "same",
+        "module": Gitlink(OTHER),
+        "name/old": "renamed",
+        "touched": "1",
+        "turned/into/file": "x",
+    }
+    first = builder.commit(before)
+    after: dict[str, Content] = {
+        "added": "x",
+        "deleted": None,
+        "link": Symlink("file"),
+        "mode": Executable("same"),
+        "module": Gitlink("6" * 40),
+        "name/old": None,
+        "name/new": "renamed",
+        "touched": "2",
+        "turned/into/file": None,
+        "turned": "x",
+    }
+    second = builder.commit(after)
+
+    with opened(git, builder.directory, tmp_path) as repository:
+        assert repository.changes(first, second) == (
+            Change("added", "A"),
+            Change("deleted", "D"),
+            Change("link", "T"),
+            Change("mode", "M"),
+            Change("module", "M"),
+            Change("name/new", "A"),
+            Change("name/old", "D"),
+            Change("touched", "M"),
+            Change("turned", "A"),
+            Change("turned/into/file", "D"),
+        )
+        assert repository.changes(second, second) == ()
+
+
+def test_reading_files(git: Git, tmp_path: Path) -> None:
+    builder = RepositoryBuilder(tmp_path / "r")
+    files: dict[str, Content] = {
+        "a": b"\0\xff\n",
+        "dir/b": "",
+        "link": Symlink("dir/b"),
+        "module": Gitlink(OTHER),
+    }
+    commit = builder.commit(files)
+    asked = [
+        "a",
+        "dir/b",
+        "link",
+        "dir",
+        "module",
+        "no",
+        "a/b",
+        "dir/no/b",
+        "",
+        "dir/",
+        "/a",
+        "../a",
+    ]
+
+    with opened(git, builder.directory, tmp_path) as repository:
+        found = repository.read_many(commit, asked)
+
+    assert {path: content for path, content in found.items() if content is not None} == {
+        "a": b"\0\xff\n",
+        "dir/b": b"",
+        "link": b"dir/b",
+    }
+
+
+def test_entries_tell_mode_and_id(history: History, git: Git, tmp_path: Path) -> None:
+    with opened(git, history.directory, tmp_path) as repository:
+        entries = repository.entries(history.third)
+        assert tuple(entry.path for entry in entries) == repository.listing(history.third)
+
+    modes = {entry.path: entry.mode for entry in entries}
+    assert modes["packages/dashboard/link"] == "120000"
+    assert modes["packages/dashboard/run"] == "100755"
+    assert Entry("100644", "9e26dfeeb6e641a33dae4961196235bdb965b21b", "package.json") in entries
+
+
+def test_parents_are_told_where_a_shallow_clone_ends(
+    history: History, git: Git, tmp_path: Path
+) -> None:
+    shallow = check_out(
+        history.directory, tmp_path / "s", history.merge, "refs/pull/7/merge", "--depth=1"
+    )
+    with opened(git, shallow, tmp_path) as repository:
+        assert repository.parents(history.merge) == (history.third, history.tip)
+        assert not repository.has(history.third)
+        with pytest.raises(KeyError):
+            repository.parents(history.third)
+
+
+def test_merge_base(history: History, git: Git, tmp_path: Path) -> None:
+    with opened(git, history.directory, tmp_path) as repository:
+        assert repository.merge_base(history.third, history.tip) == history.first
+        assert repository.merge_base(history.third, OTHER) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("new\nline", id="newline"),
+        pytest.param('"quoted', id="quote-first"),
+        pytest.param("#comment", id="hash-first"),
+        pytest.param(":colon;semi", id="list-separators"),
+        pytest.param("back\\slash\x01\x7f", id="backslash-and-control"),
+        pytest.param(os.fsdecode(b"\xff"), id="not-utf-8"),
+        pytest.param("  blanks  ", id="blanks"),
+        pytest.param("--git-dir=x", id="option"),
+    ],
+)
+def test_a_checkout_may_have_any_name(
+    name: str, history: History, git: Git, tmp_path: Path
+) -> None:
+    directory = tmp_path / name
+    run_git("clone", "-q", "--bare", f"file://{history.directory}", directory)
+    with opened(git, directory, tmp_path) as repository:
+        assert repository.compare(history.second, history.third).changes
+        assert repository.merge_base(history.third, history.tip) == history.first
+    assert alternates_line("#objects").startswith(b'"')  # git takes it for a comment
+
+
+def test_a_hostile_environment_and_configuration_do_not_matter(
+    history: History, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text("[diff]\n\tignoreSubmodules = all\n\torderFile = /no\n[oops\n")
+    env = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+        "HOME": str(home),
+        "GIT_DIR": "/nowhere",
+        "GIT_TRACE": "1",
+        "GIT_CONFIG_PARAMETERS": "'core.quotePath",
+        "GIT_OBJECT_DIRECTORY": "/nowhere",
+    }
+    with opened(Git(env), history.directory, tmp_path) as repository:
+        assert len(repository.compare(history.second, history.third).changes) == 2
+
+
+def test_grafts_and_replacements_do_not_matter(history: History, git: Git, tmp_path: Path) -> None:
+    directory = tmp_path / "clone"
+    run_git("clone", "-q", "--bare", f"file://{history.directory}", directory)
+    run_git("-C", directory, "replace", history.third, history.first)
+
+    with opened(git, directory, tmp_path) as repository:
+        assert repository.parents(history.third) == (history.second,)
+        assert len(repository.changes(history.second, history.third)) == 2
+
+
+def test_a_broken_checkout_is_told_of(history: History, git: Git, tmp_path: Path) -> None:
+    directory = tmp_path / "clone"
+    run_git("clone", "-q", "--bare", "--filter=tree:0", f"file://{history.directory}", directory)
+
+    with opened(git, directory, tmp_path) as repository:
+        assert repository.has(history.third)
+        with pytest.raises(EnvironmentLacks, match="git diff-tree failed"):
+            repository.changes(history.second, history.third)
+        with pytest.raises(EnvironmentLacks, match=r"a tree of .* is missing"):
+            repository.read(history.third, "package.json")
+
+
+def test_a_push_costs_four_processes(history: History, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    env = git_on_path(tmp_path / "bin", f'echo "$@" >> {log}; exec "$GIT" "$@"')
+    with opened(Git(env), history.directory, tmp_path) as repository:
+        assert repository.has(history.third)
+        repository.read(history.third, ".github/orient-deploy.yml")
+        assert repository.has(history.second)
+        repository.compare(history.second, history.third)
+
+    assert len(log.read_text().splitlines()) == 4
+
+
+def test_the_private_repository_is_removed_when_reading_fails(
+    history: History, git: Git, tmp_path: Path
+) -> None:
+    with pytest.raises(EnvironmentLacks), opened(git, history.directory, tmp_path) as repository:
+        repository.listing("7" * 40)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- against git's porcelain and an independent implementation
+
+NAME_BYTES = b"ab \n\t'\"$;:*?[]!#-~%\\\x01\x7f\xc3\xa9\xff\xf0"
+components = st.lists(st.sampled_from(list(NAME_BYTES)), min_size=1, max_size=3).map(bytes)
+paths = st.lists(components, min_size=1, max_size=3).map(
+    lambda parts: b"/".join(parts).decode("utf-8", "surrogateescape")
+)
+contents = st.one_of(
+    st.sampled_from(["", "1", "2"]),
+    st.sampled_from([Symlink("1"), Executable("1"), Gitlink(OTHER), Gitlink("6" * 40)]),
+)
+trees = st.dictionaries(paths, contents, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def playground(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[RepositoryBuilder, Path]]:
+    directory = tmp_path_factory.mktemp("property")
+    yield RepositoryBuilder(directory / "repository"), directory
+
+
+@settings(max_examples=40)
+@given(before=trees, after=trees)
+def test_changes_and_listing_agree_with_git_and_libgit2(
+    before: dict[str, Content],
+    after: dict[str, Content],
+    playground: tuple[RepositoryBuilder, Path],
+) -> None:
+    builder, temporary = playground
+    first = builder.commit(before, parents=[])
+    second = builder.commit(after, parents=[])
+
+    with opened(Git(os.environ), builder.directory, temporary) as repository:
+        compared = repository.compare(first, second)
+
+    ours = {(path, change.status) for path, change in _by_bytes(compared.changes)}
+    options = ("--name-status", "-z", "--no-renames", "--ignore-submodules=none")
+    words = run_git(f"--git-dir={builder.directory}", "diff", *options, first, second).split(b"\0")
+    assert ours == set(zip(words[1::2], (w.decode() for w in words[:-1:2]), strict=True))
+    assert ours == _libgit2_changes(builder.directory, first, second)
+    listed = run_git(f"--git-dir={builder.directory}", "ls-tree", "-rz", "--name-only", second)
+    assert encoded(compared.listing) == listed.split(b"\0")[:-1]
+    assert encoded(compared.listing) == sorted(encoded(compared.listing))
+    ordered = [path for path, _ in _by_bytes(compared.changes)]
+    assert ordered == sorted(ordered)
+
+
+def _by_bytes(changes: Sequence[Change]) -> list[tuple[bytes, Change]]:
+    return [(change.path.encode("utf-8", "surrogateescape"), change) for change in changes]
+
+
+def _libgit2_changes(directory: Path, first: str, second: str) -> set[tuple[bytes, str]]:
+    repository = pygit2.Repository(str(directory))
+    one, other = repository.get(first), repository.get(second)
+    assert isinstance(one, pygit2.Commit) and isinstance(other, pygit2.Commit)
+    flags = pygit2.enums.DiffOption.INCLUDE_TYPECHANGE
+    diff = one.tree.diff_to_tree(other.tree, flags=flags)
+    return {(delta.new_file.raw_path, delta.status_char()) for delta in diff.deltas}

@@ -256,7 +256,8 @@ def build(directory: Path, *, workflow: str = "deploy.yml") -> Sample:
     for path, text in _example_files().items():
         if path not in unwanted:
             sample.write(path, text)
-    sample.git("init", "--quiet", f"--initial-branch={DEFAULT_BRANCH}")
+    # No template: hooks and whatever else a machine puts into new repositories stay out.
+    sample.git("init", "--quiet", "--template=", f"--initial-branch={DEFAULT_BRANCH}")
     sample.git("remote", "add", "origin", REMOTE)
     # Without these, a maintainer's own settings would reach whoever commits here later.
     sample.git("config", "user.name", "orient")

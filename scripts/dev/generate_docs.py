@@ -7,7 +7,7 @@ A part stands between two markers, and the first one says what it is made of:
     <!-- generated: text of workflows-templates/deploy.yml -->
     <!-- end of generated part -->
 
-Without arguments every Markdown file of the repository is brought up to date; `--check` only says
+Markdown is put in as it is, other text in a code block. Without arguments every Markdown file of the repository is brought up to date; `--check` only says
 which ones are not. Text outside the markers is never touched.
 """
 
@@ -88,6 +88,8 @@ def outdated(root: Path, *, write: bool) -> list[Path]:
 def _body(part: re.Match[str], root: Path) -> str:
     text = (root / part["path"]).read_text(encoding="utf-8")
     if part["kind"] == "text":
+        if part["path"].endswith(".md"):
+            return f"\n{text.strip()}\n\n"
         fence = "````" if "```" in text else "```"
         return f"{fence}{Path(part['path']).suffix[1:]}\n{text.rstrip()}\n{fence}\n"
     action = yaml.safe_load(text)

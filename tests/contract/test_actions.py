@@ -226,6 +226,22 @@ def test_a_stale_part_is_made_anew_and_the_rest_is_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param("a.yml", "```yml\nkey: value\n```", id="code"),
+        pytest.param("a.md", "\nkey: value\n", id="markdown"),
+    ],
+)
+def test_a_file_is_shown_whole(name: str, shown: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("key: value\n")
+    marker = f"<!-- generated: text of {name} -->"
+
+    after = generate_docs.regenerate(f"{marker}\n{generate_docs.END}\n", tmp_path)
+
+    assert after == f"{marker}\n{shown}\n{generate_docs.END}\n"
+
+
+@pytest.mark.parametrize(
     "markdown",
     [
         pytest.param("<!-- generated: inputs of action.yml -->\n", id="no-end"),

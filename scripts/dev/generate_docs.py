@@ -7,8 +7,9 @@ A part stands between two markers, and the first one says what it is made of:
     <!-- generated: text of workflows-templates/deploy.yml -->
     <!-- end of generated part -->
 
-Markdown is put in as it is, other text in a code block. Without arguments every Markdown file of the repository is brought up to date; `--check` only says
-which ones are not. Text outside the markers is never touched.
+Markdown is put in as it is, other text in a code block. Without arguments every Markdown file of
+the repository is brought up to date; `--check` only says which ones are not. Text outside the
+markers is never touched.
 """
 
 from __future__ import annotations

@@ -98,10 +98,17 @@ def make_plan(inputs: PlanInputs, context: Context) -> Planned:
     git = Git(context.env)
     checkout, root = _checkout(inputs, git, context)
     event = _event(git, checkout, context)
+    remote = _remote(event, inputs)
+    if checkout is None and remote is None:
+        raise InputError(
+            f"{root} is not a git repository",
+            "there is no .git in it, and GITHUB_SERVER_URL and GITHUB_REPOSITORY name no server",
+            "Check out the repository in an earlier step, and give its folder in 'path'",
+        )
     with Repository(
         git,
         checkout,
-        _remote(event, inputs),
+        remote,
         temporary=context.env.get("RUNNER_TEMP", ""),
         object_format="sha256" if len(event.sha) == 64 else "sha1",
     ) as repository:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from orient_deploy.errors import RemoteError
-from orient_deploy.plan.gate import RunJob
+from orient_deploy.github.model import Job
 
 TIMEOUT_S = 10.0
 TRIES = 3
@@ -25,7 +25,7 @@ def list_jobs(
     token: str,
     *,
     sleep: Callable[[float], None] = time.sleep,
-) -> tuple[RunJob, ...]:
+) -> tuple[Job, ...]:
     """The latest attempt of every job of a run; needs the permission `actions: read`.
 
     Raises:
@@ -35,7 +35,7 @@ def list_jobs(
     """
     import requests
 
-    jobs: list[RunJob] = []
+    jobs: list[Job] = []
     with requests.Session() as session:
         session.headers.update(
             {
@@ -57,7 +57,7 @@ def list_jobs(
             if not isinstance(listed, list):
                 raise _failed("the answer holds no list of jobs")
             jobs += [
-                RunJob(
+                Job(
                     name=str(job.get("name") or ""),
                     conclusion=str(job.get("conclusion") or ""),
                     url=str(job.get("html_url") or ""),

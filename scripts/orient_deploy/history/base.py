@@ -437,6 +437,10 @@ def _named_by_input(
 
 def _find(name: str, repository: Repository, head: str) -> tuple[str, str]:
     why = "there is no such branch, tag or commit in the checkout"
+    relative = re.fullmatch(r"(?:HEAD|@)((?:[~^][0-9]*)+)", name)
+    if relative and head:
+        found = repository.ancestor(head, relative[1])
+        return found, "" if found else "its history is shorter, or could not be fetched"
     if re.fullmatch(r"[0-9a-f]{4,64}", name):
         repository_commit = repository.commit(name)
         if repository_commit:

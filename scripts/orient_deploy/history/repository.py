@@ -93,7 +93,6 @@ class Repository:
             os.path.abspath(temporary), f"orient-history-{os.urandom(8).hex()}"
         )
         self._git_dir = f"--git-dir={self.directory}"
-        os.mkdir(self.directory, 0o700)
         try:
             self._lay_out()
         except BaseException:
@@ -264,7 +263,21 @@ class Repository:
             clause = self._fetch_history((one, other), depth)
             if clause:
                 return None, clause
+            one, other = (Want(self._named(want), want.ref) for want in (one, other))
             depth = depth * 2 or FIRST_DEPTH
+
+    def ancestor(self, commit: str, steps: str) -> str:
+        """The commit that `steps` like ~1 or ^2~3 lead to, fetching history, or ''."""
+        depth = FIRST_DEPTH
+        while True:
+            (answer,) = self._ask([f"{commit}{steps}^{{commit}}"])
+            if answer:
+                return answer[0]
+            if not self._is_shallow or depth > LAST_DEPTH:
+                return ""
+            if self._fetch_history((Want(commit),), depth):
+                return ""
+            depth *= 2
 
     def named(self, want: Want) -> str:
         """The commit of a want, asking the server for a ref's tip where that is all it has."""
@@ -308,7 +321,8 @@ class Repository:
     # --- the private repository
 
     def _lay_out(self) -> None:
-        for name in ("objects", "objects/info", "refs"):
+        os.mkdir(self.directory, 0o700)
+        for name in ("objects", "objects/info", "refs", "refs/orient"):
             os.mkdir(os.path.join(self.directory, name))
         self._write("HEAD", b"ref: refs/heads/none\n")
         self._write_config()
@@ -361,14 +375,12 @@ class Repository:
             return read()
 
     def _forget_checkout(self) -> None:
+        """Start anew: what was fetched so far may lean on what the checkout was thought to have."""
         self._end_objects()
         self._commits.clear()
         self.checkout = None
-        for name in ("objects/info/alternates", "shallow"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self.directory, name))
-        remove_tree(os.path.join(self.directory, "refs"))
-        os.mkdir(os.path.join(self.directory, "refs"))
+        remove_tree(self.directory)
+        self._lay_out()
 
     # --- reading
 
@@ -473,6 +485,9 @@ class Repository:
 
     def _fetch(self, sources: Sequence[str], depth: int) -> Answer:
         """Fetch ids and refs with as little as possible: no blobs, and `depth` commits (0: all)."""
+        for commit in {commit for commit, _ in self._commits.values()}:
+            # What is here is offered to the server, which then leaves out the trees they share.
+            self._write(f"refs/orient/{commit}", f"{commit}\n".encode())
         answer = self._fetch_once(sources, depth, filtered=not self._no_filter)
         if answer.kind == "no-filter":
             self._no_filter = True

@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import re
 
-MAX_LENGTH = 4096  # no path is longer; Linux PATH_MAX
+MAX_LENGTH = 10_000
 MAX_ALTERNATIVES = 1000
 
-# Nearly every pattern is one of these, and is fine.
-_PLAIN = re.compile(r"!?(?!/)(?:/?(?!\.{1,2}(?:/|\Z))(?:[\w.@~=,-]|\*{1,2}(?!\*))+)+", re.ASCII)
+# Nearly every pattern is of this form, and is fine. There is one way to match a text, so a long one
+# takes no longer than its length.
+_SEGMENT = r"(?!\.{1,2}(?:/|\Z))(?:[\w.@~=,-]|\*{1,2}(?!\*))+"
+_PLAIN = re.compile(rf"!?{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 
 Refusal = tuple[str, str]  # message, and what to write instead ('' when nobody can know)
 
@@ -37,6 +39,8 @@ def problem(text: str) -> Refusal | None:
     ("begins with './', and patterns start at the root of the repository anyway", 'src/**')
     >>> problem("src/**")
     """
+    if len(text) > MAX_LENGTH:
+        return f"is longer than {MAX_LENGTH:,} characters", ""
     if _PLAIN.fullmatch(text):
         return None
     found = _first(text)
@@ -79,8 +83,6 @@ def _first(text: str) -> Refusal | None:
     bad = _BAD_CHARACTER.search(text)
     if bad:
         return f"holds the control character U+{ord(bad.group()):04X}", ""
-    if len(text) > MAX_LENGTH:
-        return f"is longer than {MAX_LENGTH:,} characters, and so is no path", ""
     if text != text.strip():
         return "has blanks at its ends", text.strip()
     sign, body = ("!", text[1:]) if text.startswith("!") else ("", text)
@@ -88,6 +90,8 @@ def _first(text: str) -> Refusal | None:
         return "is empty" if not sign else "excludes nothing", ""
     if body.startswith("!"):
         return "begins with '!!', which is no pattern", "!" + body.lstrip("!")
+    if sign and body.startswith("("):
+        return "begins with '!(', which looks like an extended glob", f"![(]{body[1:]}"
     if body != body.lstrip():
         return "has a blank after its '!'", "!" + body.lstrip()
     scanned = _scan(body)
@@ -103,6 +107,7 @@ def _scan(body: str) -> Refusal | list[str]:
     # One frame per open brace: where it opened, alternatives done, beginnings of the current one.
     frames: list[tuple[int, list[str], list[str]]] = [(-1, [], [""])]
     at = 0
+    run = ""  # text since the last brace or comma; joined in one go, for it may go to many texts
     last = ""  # what a quantifier would repeat: a character, a class, or '' for neither
     while at < len(body):
         match = _TOKEN.match(body, at)
@@ -127,6 +132,11 @@ def _scan(body: str) -> Refusal | list[str]:
             token = closed.group()
         at += len(token)
 
+        if token in "{}" or (token == "," and start >= 0):
+            texts[:] = [text + run for text in texts]
+            run = ""
+        else:
+            run += token
         if token == "{":
             frames.append((at - 1, [], [""]))
         elif token == "," and start >= 0:
@@ -143,13 +153,11 @@ def _scan(body: str) -> Refusal | list[str]:
             outer[:] = [text + end for text in outer for end in done + texts]
             if len(outer) > MAX_ALTERNATIVES:
                 return f"stands for more than {MAX_ALTERNATIVES:,} texts", ""
-        else:
-            texts[:] = [text + token for text in texts]
         last = token if token.startswith("[") else token[-1]
     start, _, texts = frames[-1]
     if start >= 0:
         return "has a '{' that is never closed", body[:start] + "[{]" + body[start + 1 :]
-    return texts
+    return [text + run for text in texts]
 
 
 def _extglob(body: str, at: int) -> Refusal:
@@ -167,29 +175,35 @@ def _extglob(body: str, at: int) -> Refusal:
 
 def _backslash(body: str, at: int) -> Refusal:
     escaped = body[at + 1 : at + 2]
-    if escaped and escaped in "?+*[{}!":  # GitHub's way to write them, and it means nothing here
+    # GitHub's way to write such a character; before * [ { it may as well separate two names.
+    if escaped and (escaped in "?+!" or (escaped in "*[{" and "/" in body)):
         message = f"has a backslash, and a literal '{escaped}' is written '[{escaped}]'"
         return message, f"{body[:at]}[{escaped}]{body[at + 2 :]}"
     message = "has a backslash, and names are separated by '/' on every system"
+    if "/" not in body:  # a Windows path as a whole
+        return message, body.replace("\\", "/")
     return message, f"{body[:at]}/{body[at + 1 :]}"
 
 
 def _quantifier(body: str, at: int, last: str) -> Refusal:
-    before, after = body[:at], body[at + 1 :]
-    repeats = last not in ("", "/", "*", "}", ",", "{")
+    before = body[:at]
     if body[at] == "?":
         message = (
             "uses '?', which GitHub reads as 'the character before it, or not'; "
             "'[?]' is a question mark, '*' is any characters"
         )
-        if repeats:
-            return message, before[: -len(last)] + "{," + last + "}" + after
-        return message, before + ("" if last == "*" else "*") + after
+        if last == "*":
+            return message, before + body[at + 1 :]
+        if last in ("", "/", "}", ",", "{"):
+            return message, f"{before}*{body[at + 1 :]}"
+        return message, f"{before[: -len(last)]}{{,{last}}}{body[at + 1 :]}"
     message = (
         "uses '+', which GitHub reads as 'the character before it, once or more'; "
         "'[+]' is a plus sign, '*' is any characters"
     )
-    return message, before + ("*" if last.startswith("[") else "[+]") + after
+    behind = body[at:].lstrip("+")
+    signs = len(body) - at - len(behind)
+    return message, before + ("*" if last.startswith("[") else "[+]" * signs) + behind
 
 
 def _class(body: str, at: int) -> Refusal | None:
@@ -198,6 +212,8 @@ def _class(body: str, at: int) -> Refusal | None:
     if closed is None:
         return "has a '[' that is never closed", body[:at] + "[[]" + body[at + 1 :]
     content = closed.group(1)
+    if "\\" in content:
+        return "has a backslash in a class, where every character stands for itself", ""
     if "[:" in content:
         return "uses '[[:…:]]', and GitHub's classes have no names", ""
     index = 1 if content[0] in "!^" else 0

@@ -69,7 +69,8 @@ def parse_inline(text: str) -> Config:
     """The configuration that the `images` input holds.
 
     The text is what stands under `images:` in the file, a mapping from names to images. A whole
-    document is understood too: it is one when it has a `version` and an `images` mapping.
+    document is understood too: it is one when it has a `version`, not an image, and an `images`
+    mapping.
 
     Raises:
         ConfigError: with every problem of the text.
@@ -168,7 +169,9 @@ def _fields(
     """A mapping with known keys, as keyword arguments for its dataclass."""
     found: dict[str, Any] = {}
     prefix = f"{name}." if name != _TOP_NAME else ""
-    for key, value in _pairs(reading, node, name, f"Write a mapping with {_keys(readers)}."):
+    for key, value in _pairs(
+        reading, node, name, f"Write a mapping with some of the keys {', '.join(readers)}."
+    ):
         reader = readers.get(key.text)
         if reader is None:
             reading.refuse(key, f"{name} has no key {shown(key.text)}", _nearest(key.text, readers))
@@ -177,10 +180,6 @@ def _fields(
         if result is not None:
             found[key.text.replace("-", "_")] = result
     return found
-
-
-def _keys(readers: Mapping[str, Reader]) -> str:
-    return "the keys " + ", ".join(readers) if len(readers) < 8 else "keys"
 
 
 def _nearest(text: str, known: Mapping[str, Reader]) -> str:
@@ -400,7 +399,7 @@ def _workdir(reading: _Reading, node: Node, name: str) -> str | None:
 
 def _repository(reading: _Reading, node: Node, name: str) -> str | None:
     text = _line(reading, node, name)
-    if text is None or not text or (_REPOSITORY.fullmatch(text) and len(text) <= 255):
+    if text is None or not text or (len(text) <= 255 and _REPOSITORY.fullmatch(text)):
         return text
     rewrite = re.sub(r"@.*|:[^/]*\Z|/+\Z", "", re.sub(r"\A[a-z]+://", "", text)).lower()
     fix = "Write registry/owner/name in lower case, without a tag."
@@ -449,8 +448,12 @@ def _expression(reading: _Reading, node: Node, name: str) -> str | None:
     text = _line(reading, node, name)
     if text is None:
         return None
+    import warnings
+
     try:
-        re.compile(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what Python may change one day
+            re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
         reading.refuse(
             node, f"{name} is no regular expression: {error}", "Mend it, in single quotes."
@@ -840,7 +843,7 @@ def _is_document(root: Node) -> bool:
     if not isinstance(root, Pairs):
         return False
     top = {key.text: value for key, value in root.pairs if isinstance(key, Text)}
-    return "version" in top and isinstance(top.get("images"), Pairs)
+    return isinstance(top.get("version"), Text) and isinstance(top.get("images"), Pairs)
 
 
 def _is_nearly_document(root: Node) -> bool:

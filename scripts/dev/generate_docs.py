@@ -5,6 +5,7 @@ A part stands between two markers, and the first one says what it is made of:
     <!-- generated: inputs of actions/detect/action.yml -->
     <!-- generated: outputs of actions/detect/action.yml -->
     <!-- generated: text of workflows-templates/deploy.yml -->
+    <!-- generated: keys of scripts/orient_deploy/config/schema.json#image -->
     <!-- end of generated part -->
 
 Markdown is put in as it is, other text in a code block. Without arguments every Markdown file of
@@ -15,6 +16,7 @@ markers is never touched.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -26,7 +28,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 END = "<!-- end of generated part -->"
 PART = re.compile(
-    r"^(?P<marker><!-- generated: (?P<kind>inputs|outputs|text) of (?P<path>\S+) -->)\n"
+    r"^(?P<marker><!-- generated: (?P<kind>inputs|outputs|text|keys) of (?P<path>\S+) -->)\n"
     r"(?:(?!<!-- generated: ).*\n)*?" + re.escape(END) + r"$",
     re.MULTILINE,
 )
@@ -61,6 +63,19 @@ def output_table(action: dict[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def key_table(schema: dict[str, Any], definition: str) -> str:
+    """A table of the keys of one mapping of the configuration; '' is the root."""
+    described = schema["definitions"][definition] if definition else schema
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for name, key in described["properties"].items():
+        while "$ref" in key:
+            key = schema["definitions"][key["$ref"].rpartition("/")[2]]
+        shown = f"`{json.dumps(key['default'])}`" if key.get("default") not in (None, "") else ""
+        shown = "required" if name in described.get("required", ()) else shown
+        rows.append(f"| `{name}` | {shown} | {_cell(key['description'])} |")
+    return "\n".join(rows) + "\n"
+
+
 def markdown_files(root: Path) -> list[Path]:
     """The Markdown files of the repository that git tracks or would track."""
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others"]
@@ -87,7 +102,10 @@ def outdated(root: Path, *, write: bool) -> list[Path]:
 
 
 def _body(part: re.Match[str], root: Path) -> str:
-    text = (root / part["path"]).read_text(encoding="utf-8")
+    path, _, fragment = part["path"].partition("#")
+    text = (root / path).read_text(encoding="utf-8")
+    if part["kind"] == "keys":
+        return f"\n{key_table(json.loads(text), fragment)}\n"
     if part["kind"] == "text":
         if part["path"].endswith(".md"):
             return f"\n{text.strip()}\n\n"

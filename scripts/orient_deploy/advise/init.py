@@ -1,0 +1,522 @@
+"""Proposes `.github/orient-deploy.yml` from what a repository already says about its images.
+
+Decides which images there are, what they are called and what they watch, and says on each line
+where it comes from. Never reads or writes a file, and never proposes what nothing speaks for.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from orient_deploy.advise.builds import (
+    Build,
+    Evidence,
+    Workflow,
+    gather,
+    is_side,
+    last_segment,
+)
+from orient_deploy.advise.documents import has_expression
+from orient_deploy.advise.filters import Filter
+from orient_deploy.config import parse
+from orient_deploy.config.globs import list_problem, problem
+from orient_deploy.config.load import DEFAULT_PATH
+from orient_deploy.config.problem import shown
+
+MOST_IMAGES = 256  # jobs of one matrix
+LEFT_OUT_SHOWN = 20
+
+_IMAGE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_REPOSITORY = re.compile(
+    r"(?:[a-z0-9]+(?:[.-]+[a-z0-9]+)*(?::[0-9]{1,5})?/)?"
+    r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
+)
+_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./*@+-]*")  # needs no quotes, also inside [ ]
+_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A configuration that parses, and what was found on the way."""
+
+    text: str
+    images: tuple[str, ...]
+    left_out: tuple[str, ...] = ()  # a clause for each thing that is no image here
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Image:
+    """One image to propose. Each `_from` says where the value beside it comes from."""
+
+    build: Build
+    builds: tuple[Build, ...]  # every way it is built, the leading one first
+    name: str = ""
+    name_from: str = ""
+    watch: tuple[str, ...] = ()
+    watch_from: str = ""
+    remarks: tuple[str, ...] = ()  # about the list
+    services: tuple[str, ...] = ()
+    services_from: str = ""
+    filter_names: tuple[str, ...] = field(default=())
+    shared: str = ""  # the repository that it is pushed to together with others
+
+
+def propose(
+    listing: Sequence[str],
+    contents: Mapping[str, bytes],
+    *,
+    commit: str,
+    repository: str = "",
+    default_branch: str = "",
+    dockerfiles: Mapping[str, bytes] | None = None,
+) -> Proposal | None:
+    """The configuration that the files of a commit speak for; None when there is no image.
+
+    `listing` is every path of the commit, `contents` what `builds.sources` and
+    `builds.filter_files` ask for, `dockerfiles` the content of those that nothing is known to
+    build; `repository` is owner/name where it is known.
+    """
+    evidence = gather(listing, contents, repository=repository)
+    workflows = sorted(evidence.workflows, key=lambda one: (_rank(one, default_branch), one.path))
+    images = _images(evidence, workflows)
+    if not images:
+        images = _lying_about(evidence, listing, dockerfiles or {})
+    if not images:
+        return None
+    images = _without_shared_repositories(images[:MOST_IMAGES])
+    images = [_with_watch(image, workflows) for image in images]
+    images = [_with_services(image, evidence) for image in images]
+    images = _with_names(images, repository)
+    everywhere = _common(images)
+    left_out = _left_out(images, evidence)
+    text = _render(images, everywhere, left_out, workflows, commit, default_branch)
+    config = parse(text, source=DEFAULT_PATH)  # what is shown is valid, or it is a fault of ours
+    return Proposal(
+        text=text, images=tuple(image.name for image in config.images), left_out=tuple(left_out)
+    )
+
+
+def unexplained(
+    listing: Sequence[str], contents: Mapping[str, bytes], *, repository: str = ""
+) -> tuple[str, ...]:
+    """The Dockerfiles whose own text is needed, because nothing else says how they are built."""
+    evidence = gather(listing, contents, repository=repository)
+    return () if _images(evidence, evidence.workflows) else evidence.dockerfiles
+
+
+# --- which images ------------------------------------------------------------------------------
+
+
+def _rank(workflow: Workflow, default_branch: str) -> int:
+    """What runs on pushes to the default branch speaks first."""
+    if default_branch and default_branch in workflow.branches:
+        return 0
+    return 1 if {"main", "master"} & set(workflow.branches) else 2
+
+
+def _images(evidence: Evidence, workflows: Sequence[Workflow]) -> list[_Image]:
+    """One image for each Dockerfile, context and stage that is built for production.
+
+    What a workflow pushes is what a pipeline builds; a Compose file may besides build on the spot.
+    """
+    pushed = [build for one in workflows for build in one.builds]
+    every = [*pushed, *evidence.compose]
+    for builds in (
+        [build for build in pushed if not build.side],
+        [build for build in evidence.compose if not build.side],
+        every,
+    ):
+        groups: dict[tuple[str, str, str], list[Build]] = {}
+        for build in builds:
+            key = (build.dockerfile, build.context, build.target)
+            groups.setdefault(key, []).append(build)
+        if groups:
+            return [_Image(build=ways[0], builds=tuple(ways)) for ways in groups.values()]
+    return []
+
+
+def _lying_about(
+    evidence: Evidence, listing: Sequence[str], dockerfiles: Mapping[str, bytes]
+) -> list[_Image]:
+    """An image for each Dockerfile, where nothing says which of them are built."""
+    found = [path for path in evidence.dockerfiles if not is_side(path)] or evidence.dockerfiles
+    images = []
+    for path in found:
+        context = _guessed_context(path, dockerfiles.get(path, b""), listing)
+        build = Build(
+            source=path, by="nothing but the file itself", dockerfile=path, context=context
+        )
+        images.append(_Image(build=build, builds=(build,)))
+    return images
+
+
+_COPY = re.compile(r"^[ \t]*(?:COPY|ADD)[ \t]+(?!.*--from=)(.+)$", re.IGNORECASE | re.MULTILINE)
+
+
+def _guessed_context(path: str, dockerfile: bytes, listing: Sequence[str]) -> str:
+    """The root when more of what the Dockerfile copies lies there than beside it."""
+    folder = posixpath.dirname(path) or "."
+    if folder == ".":
+        return "."
+    prefixes: set[str] = set()
+    for one in listing:
+        parts = one.split("/")
+        prefixes.update("/".join(parts[:count]) for count in range(1, min(len(parts), 8) + 1))
+    beside = at_root = 0
+    for row in _COPY.findall(dockerfile.decode("utf-8", "replace"))[:200]:
+        for word in row.replace('"', " ").replace(",", " ").strip("[] ").split()[:-1]:
+            name = posixpath.normpath(word.lstrip("/"))
+            if re.fullmatch(r"[\w./@-]+", name, re.ASCII) and not word.startswith(("--", "..")):
+                at_root += name in prefixes
+                beside += posixpath.join(folder, name) in prefixes
+    return "." if at_root > beside else folder
+
+
+def _without_shared_repositories(images: Sequence[_Image]) -> list[_Image]:
+    """Images that are told apart by their tags only need repositories of their own here."""
+    found = [image.build.repository.lower() for image in images]
+    return [
+        image
+        if found.count(repository) == 1 or not repository
+        else replace(
+            image,
+            shared=image.build.repository,
+            build=replace(
+                image.build,
+                repository="",
+                names=tuple(n for n in image.build.names if n != last_segment(repository)),
+            ),
+        )
+        for image, repository in zip(images, found, strict=True)
+    ]
+
+
+# --- what they watch ---------------------------------------------------------------------------
+
+
+def _with_watch(image: _Image, workflows: Sequence[Workflow]) -> _Image:
+    by_path = {workflow.path: workflow for workflow in workflows}
+    for build in image.builds:
+        workflow = by_path.get(build.source)
+        near = [workflow] if workflow else []
+        names = _filter_names(build, [*near, *(one for one in workflows if one not in near)])
+        found = [_filter_named(name, near, workflows) for name in names]
+        lists = [one for one in found if one is not None and one.patterns]
+        if lists:
+            return _watching(image, lists, workflows)
+    for build in image.builds:
+        workflow = by_path.get(build.source)
+        if workflow and workflow.paths and len({one.dockerfile for one in workflow.builds}) == 1:
+            patterns, remarks = _usable(workflow.paths)
+            if patterns:
+                return replace(
+                    image,
+                    watch=tuple(patterns),
+                    watch_from=f"on.push.paths of {workflow.path}",
+                    remarks=tuple(remarks),
+                )
+    return image
+
+
+def _filter_names(build: Build, workflows: Sequence[Workflow]) -> list[str]:
+    """The filters that this build goes by: those its `if` asks for, else those called like it."""
+    known = {one.name for workflow in workflows for one in workflow.filters}
+    asked = [name for name in build.asked if name in known]
+    if asked:
+        return asked
+    called = {_folded(name) for name in _names(build)}
+    same = sorted(name for name in known if _folded(name) in called)
+    if same:
+        return same[:1]
+    folder = posixpath.dirname(build.dockerfile)
+    own = {
+        one.name
+        for workflow in workflows
+        for one in workflow.filters
+        if folder and any(text.startswith(f"{folder}/*") for text in one.patterns)
+    }
+    return sorted(own) if len(own) == 1 else []
+
+
+def _filter_named(
+    name: str, near: Sequence[Workflow], workflows: Sequence[Workflow]
+) -> Filter | None:
+    """The filter of that name in the workflow that builds, else in the first that has one."""
+    for workflow in [*near, *workflows]:
+        for one in workflow.filters:
+            if one.name == name:
+                return one
+    return None
+
+
+def _watching(image: _Image, lists: Sequence[Filter], workflows: Sequence[Workflow]) -> _Image:
+    first = lists[0]
+    remarks = [remark for one in lists for remark in one.differences]
+    patterns = list(dict.fromkeys(text for one in lists for text in one.patterns))
+    if len(lists) > 1 and any(text.startswith("!") for text in patterns):
+        patterns = [text for text in patterns if not text.startswith("!")]
+        remarks.append("joined, the lists exclude nothing: what one leaves out another may want")
+    for workflow in workflows:
+        for other in workflow.filters:
+            if other.name == first.name and other.source != first.source and len(lists) == 1:
+                remarks += _compared(first, other)
+    names = tuple(dict.fromkeys(one.name for one in lists))
+    return replace(
+        image,
+        watch=tuple(patterns),
+        watch_from=f"filter {' and '.join(names)} of {first.source}",
+        remarks=tuple(dict.fromkeys(remarks)),
+        filter_names=names,
+    )
+
+
+def _compared(one: Filter, other: Filter) -> Iterator[str]:
+    lacking = [text for text in one.patterns if text not in other.patterns]
+    besides = [text for text in other.patterns if text not in one.patterns]
+    if lacking:
+        yield f"{other.source} lacks {', '.join(lacking)}"
+    if besides:
+        yield f"{other.source} has besides {', '.join(besides)}"
+
+
+def _usable(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """GitHub's own patterns, which mean the same here but for what this dialect refuses."""
+    patterns: list[str] = []
+    remarks: list[str] = []
+    for text in texts:
+        refused = problem(text)
+        if refused is None:
+            patterns.append(text)
+        elif refused[1] and not text.startswith("!"):
+            patterns.append(refused[1])
+            remarks.append(f"{shown(text)} {refused[0]}")
+        else:
+            remarks.append(f"{shown(text)} {refused[0]}: left out")
+    patterns = [text for text in dict.fromkeys(patterns) if text != "auto"]
+    while patterns and list_problem(patterns):
+        remarks.append(f"{patterns.pop(0)} excludes from nothing: left out")
+    return patterns, remarks
+
+
+def _common(images: Sequence[_Image]) -> tuple[str, ...]:
+    """The patterns of every list, where moving them to `watch-all` changes no decision."""
+    lists = [image.watch for image in images if image.watch]
+    if len(lists) < 2 or any(text.startswith("!") for one in lists for text in one):
+        return ()
+    # An image without a list watches its context: all of the repository, or watch-all adds to it.
+    if any(not image.watch and image.build.context != "." for image in images):
+        return ()
+    common = [text for text in lists[0] if all(text in one for one in lists)]
+    return tuple(common) if all(len(one) > len(common) for one in lists) else ()
+
+
+# --- services and names ------------------------------------------------------------------------
+
+
+def _with_services(image: _Image, evidence: Evidence) -> _Image:
+    """The Compose services that run the image: built from the same file, or pulled by its name."""
+    keys = {(one.dockerfile, one.context) for one in image.builds}
+    found = {
+        build.service: build.source
+        for build in evidence.compose
+        if (build.dockerfile, build.context) in keys and not build.side
+    }
+    last = last_segment(image.build.repository)
+    for name, reference, path in evidence.services:
+        pulled = reference.partition("@")[0]
+        if "/" in pulled and last and last_segment(re.sub(r":[^/]*\Z", "", pulled)) == last:
+            found.setdefault(name, path)
+    usable = {name: path for name, path in found.items() if _SERVICE.fullmatch(name)}
+    return replace(
+        image,
+        services=tuple(sorted(usable)),
+        services_from=", ".join(dict.fromkeys(usable[name] for name in sorted(usable))),
+    )
+
+
+def _names(build: Build) -> list[str]:
+    """What the image may be called, as its Dockerfile and its build have it; best first."""
+    name = posixpath.basename(build.dockerfile)
+    suffix = re.sub(r"(?i)\A(?:dockerfile|containerfile)\.?|\.dockerfile\Z", "", name)
+    folders = [part for part in posixpath.dirname(build.dockerfile).split("/") if part]
+    telling = [part for part in folders if part.lower() not in _DULL]
+    return [one for one in (*build.names, suffix, *reversed(telling[-2:])) if one]
+
+
+_DULL = frozenset({"docker", "build", "src", "packages", "apps", "services", "cmd", "images"})
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[._-]+", "-", name.lower()).strip("-")
+
+
+def _with_names(images: Sequence[_Image], repository: str) -> list[_Image]:
+    """Each image with a name of its own, and with a repository only where that is its own too."""
+    taken: set[str] = set()
+    named = []
+    for image in images:
+        name, origin = _name(image, taken, repository)
+        taken.add(_folded(name))
+        named.append(replace(image, name=name, name_from=origin))
+    return named
+
+
+def _name(image: _Image, taken: set[str], repository: str) -> tuple[str, str]:
+    candidates: list[tuple[str, str]] = []
+    if len(image.filter_names) == 1:
+        candidates.append((image.filter_names[0], "the filter's name"))
+    if len(image.services) == 1:
+        candidates.append((image.services[0], "the Compose service's name"))
+    candidates += [(name, f"as in {image.build.by}") for name in image.build.names]
+    candidates += [(name, f"from {image.build.dockerfile}") for name in _names(image.build)]
+    candidates.append((repository.rpartition("/")[2], "the repository's name"))
+    usable = [(_image_name(name), origin) for name, origin in candidates if _image_name(name)]
+    for name, origin in usable:
+        if _folded(name) not in taken:
+            return name, origin
+    first = usable[0][0] if usable else "image"
+    number = next(number for number in range(1, 999) if _folded(f"{first}-{number}") not in taken)
+    return f"{first[:60]}-{number}", "no better name was found"
+
+
+def _image_name(text: str) -> str:
+    name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("._-")[:64]
+    return name if _IMAGE_NAME.fullmatch(name) else ""
+
+
+# --- the text ----------------------------------------------------------------------------------
+
+
+def _left_out(images: Sequence[_Image], evidence: Evidence) -> list[str]:
+    used = {image.build.dockerfile for image in images}
+    built = {
+        build.dockerfile: build.by
+        for build in (*evidence.compose, *(b for one in evidence.workflows for b in one.builds))
+    }
+    left_out = []
+    for path in evidence.dockerfiles:
+        if path not in used:
+            why = f"only {built[path]} builds it" if path in built else "nothing found builds it"
+            left_out.append(f"{path}: {why}")
+    return [*left_out, *evidence.unusable]
+
+
+def _render(
+    images: Sequence[_Image],
+    everywhere: Sequence[str],
+    left_out: Sequence[str],
+    workflows: Sequence[Workflow],
+    commit: str,
+    default_branch: str,
+) -> str:
+    lines = [
+        f"# Proposed by `orient-deploy init` from commit {commit}; each line says why.",
+        "# Not proposed: `environments`, which says where the images run.",
+        "version: 1",
+    ]
+    lines += _branches(images, workflows, default_branch)
+    if any(image.watch for image in images):
+        lines.append("baseline: push  # the lists below decide, as they do in the workflows")
+    lines += ["", "images:"]
+    for image in images:
+        lines += _image_lines(image, everywhere)
+    if everywhere:
+        lines += ["", "watch-all:  # in each of the lists"]
+        lines += [f"  - {_scalar(text)}" for text in everywhere]
+    if left_out:
+        lines += ["", "# Left out:"]
+        lines += [f"#   {_comment(one)}" for one in left_out[:LEFT_OUT_SHOWN]]
+        if len(left_out) > LEFT_OUT_SHOWN:
+            lines.append(f"#   and {len(left_out) - LEFT_OUT_SHOWN} more")
+    return "\n".join(lines) + "\n"
+
+
+def _branches(
+    images: Sequence[_Image], workflows: Sequence[Workflow], default_branch: str
+) -> list[str]:
+    """`branches`, where the workflow that builds says more than 'the default branch'."""
+    leading = images[0].build.source
+    for workflow in workflows:
+        usable = [text for text in workflow.branches if problem(text) is None]
+        if workflow.path != leading or not usable or list_problem(usable):
+            continue
+        if usable == [default_branch]:
+            note = f"the default branch; {workflow.path} runs on pushes to it"
+        else:
+            note = f"{workflow.path} runs on pushes to them"
+        texts = ", ".join(_scalar(text) for text in dict.fromkeys(usable))
+        return [f"branches: [{texts}]  # {_comment(note)}"]
+    return []
+
+
+def _image_lines(image: _Image, everywhere: Sequence[str]) -> Iterator[str]:
+    build = image.build
+    yield f"  {_scalar(image.name)}:  # {_comment(image.name_from)}"
+    yield f"    dockerfile: {_scalar(build.dockerfile)}  # {_comment(build.by)}"
+    if build.context != ".":
+        yield f"    context: {_scalar(build.context)}"
+    if _STAGE.fullmatch(build.target):
+        yield f"    target: {_scalar(build.target)}"
+    yield from _repository_lines(image)
+    own = [text for text in image.watch if text not in everywhere]
+    if own:
+        yield f"    watch:  # {_comment(image.watch_from)}"
+        yield from (f"      # {_comment(remark)}" for remark in image.remarks)
+        yield from (f"      - {_scalar(text)}" for text in own)
+    else:
+        yield "    watch: [auto]  # no list was found: everything in the build context counts"
+    if image.services and image.services != (image.name,):
+        names = ", ".join(map(_scalar, image.services))
+        yield f"    services: [{names}]  # {_comment(image.services_from)}"
+    elif not image.services:
+        yield f"    # services: [{image.name}]  # the default; no Compose service was found for it"
+    yield from _machine_lines(image)
+
+
+def _repository_lines(image: _Image) -> Iterator[str]:
+    repository = image.build.repository.lower()
+    if image.shared:
+        yield f"    # no repository: {_comment(image.shared)} has several images, apart by tag only"
+    elif _REPOSITORY.fullmatch(repository) and len(repository) <= 255:
+        yield f"    repository: {_scalar(repository)}  # where it is pushed now"
+    elif repository:
+        where = _comment(image.build.repository)
+        yield f"    # repository: to be filled in; it is pushed to {where}"
+
+
+def _machine_lines(image: _Image) -> Iterator[str]:
+    build = image.build
+    ways = [one for one in image.builds if one.source == build.source]
+    platforms = list(dict.fromkeys(one for way in ways for one in way.platforms))
+    if platforms:
+        yield f"    platforms: [{', '.join(map(_scalar, platforms))}]"
+    if build.build_args:
+        rows = ", ".join(f"{name}: {_scalar(value)}" for name, value in sorted(build.build_args))
+        if all(value.isprintable() for _, value in build.build_args):
+            yield f"    build-args: {{{rows}}}"
+    runners = {way.runner for way in ways if way.runner}
+    if len(runners) > 1:
+        yield "    # runner: to be filled in; it is built on several"
+    elif runners and runners != {("ubuntu-latest",)}:
+        (labels,) = runners
+        if any(has_expression(one) or not one.isprintable() for one in labels):
+            yield f"    # runner: to be filled in; now {_comment(' '.join(labels))}"
+        else:
+            yield f"    runner: [{', '.join(map(_scalar, labels))}]"
+
+
+def _scalar(text: str) -> str:
+    """A text as YAML, in quotes where it needs them; it holds no control character."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS and not re.match(r"\.?[0-9]", text):
+        return text
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _comment(text: str) -> str:
+    """A text for a comment: one line, whatever it holds."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

@@ -1,0 +1,84 @@
+"""`orient-deploy config check`: is the configuration right, and does it fit the commit?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orient_deploy.commands.clone import missing, open_clone
+from orient_deploy.commands.context import described
+from orient_deploy.config import parse
+from orient_deploy.config.load import DEFAULT_PATH
+from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD
+from orient_deploy.history.model import Base
+from orient_deploy.plan.decide import decide, plural
+from orient_deploy.plan.model import Request
+
+if TYPE_CHECKING:
+    from orient_deploy.commands.context import Context
+
+OUTPUTS = ("valid", "images", "environments", "remarks")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The inputs of `config check`."""
+
+    path: str = described("Where the clone is. Empty means the current folder.", "")
+    config: str = described(
+        "Path of the configuration file, relative to the repository root.", DEFAULT_PATH
+    )
+    strict: bool = described(
+        "End with exit code 1 when there is something to remark. 'true' or 'false'; empty means "
+        "'false'.",
+        False,
+    )
+
+
+def run(inputs: Inputs, context: Context) -> int:
+    """Read the file as it stands, and compare it with the commit that is checked out.
+
+    Raises:
+        ConfigError: the file is not valid; it holds every problem.
+    """
+    with open_clone(inputs.path, context) as clone:
+        text = clone.configuration(inputs.config)
+        if text is None:
+            raise missing(inputs.config)
+        config = parse(text, source=inputs.config)
+        plan = decide(
+            config,
+            event=clone.event,
+            request=Request(),
+            head=clone.head,
+            base=Base(commit=clone.head, reason="itself"),
+            changes=(),
+            listing=clone.repository.listing(clone.head),
+            base_config=None,
+        )
+    images, environments = len(config.images), len(config.environments)
+    for remark in plan.remarks:
+        where = remark.where
+        context.log.warning(
+            remark.message,
+            file=where.file if where else "",
+            line=where.line if where else 0,
+            column=where.column if where else 0,
+        )
+    verdict = f"valid: {plural(images, 'image')}, {plural(environments, 'environment')}"
+    if context.json:
+        import json
+
+        found = {
+            "valid": True,
+            "images": images,
+            "environments": environments,
+            "remarks": [
+                {"message": one.message, "where": str(one.where) if one.where else ""}
+                for one in plan.remarks
+            ],
+        }
+        context.stdout.write(json.dumps(found, sort_keys=True) + "\n")
+    else:
+        context.log.say(("green", verdict))
+    return EXIT_FOUND if inputs.strict and plan.remarks else EXIT_GOOD

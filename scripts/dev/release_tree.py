@@ -2,8 +2,9 @@
 
 Usage: python scripts/dev/release_tree.py OUT. Each action is put also at its short path
 (`detect/action.yml`, real files, byte-identical), the third-party packages go into `vendor/`, and
-what no consumer needs stays out. The same commit makes the same bytes. Never changes the checkout,
-never tags and never pushes.
+what no consumer needs stays out. With --bytecode PYTHON, once per interpreter of the runner images,
+it also holds what those would compile at each start. The same commit makes the same bytes. Never
+changes the checkout, never tags and never pushes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,9 @@ VENDOR_LOCK = "requirements/plan.txt"
 VENDOR_PLATFORM = ("--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.10")
 COMPILED = {".so", ".pyd", ".dylib", ".pyc"}
 EXTENSIONS_ONLY = {"_yaml"}  # packages of a wheel that only load its compiled part
+# Only what every decision imports: each interpreter adds some 0.3 MB to the archive that every job
+# downloads, and saves it some 60 ms of compiling.
+COMPILED_AHEAD = ("scripts/orient_deploy", "vendor/yaml")
 LICENCE_FILE = re.compile(r"(?i)(licen[cs]e|copying|notice|authors)")
 
 
@@ -48,8 +52,10 @@ class ReleaseError(Exception):
     """The release tree cannot be built; the message says why and what to do."""
 
 
-def build(root: Path, out: Path, *, uncommitted: bool = False) -> None:
-    """Fill `out`, which must be empty or absent.
+def build(
+    root: Path, out: Path, *, uncommitted: bool = False, interpreters: Sequence[str] = ()
+) -> None:
+    """Fill `out`, which must be empty or absent; `interpreters` are Pythons to compile for.
 
     Raises:
         ReleaseError: `out` is not empty, or the checkout differs from its commit and `uncommitted`
@@ -70,6 +76,19 @@ def build(root: Path, out: Path, *, uncommitted: bool = False) -> None:
         if path.parts[0] == "actions" and len(path.parts) > 2:
             _copy(root / path, out.joinpath(*path.parts[1:]))
     vendor(root / VENDOR_LOCK, out / "vendor")
+    for interpreter in interpreters:
+        compile_ahead(out, interpreter)
+
+
+def compile_ahead(out: Path, interpreter: str) -> None:
+    """Add the bytecode that `interpreter` would make of the hot path.
+
+    Python itself checks at each import that it belongs to the source beside it: bytecode of another
+    source, or of another Python, is passed over.
+    """
+    command = [interpreter, "-I", "-m", "compileall", "-q", "--invalidation-mode", "checked-hash"]
+    # Paths relative to the tree, so that the folder it was built in leaves no trace.
+    subprocess.run([*command, *COMPILED_AHEAD], check=True, timeout=120, cwd=out)
 
 
 def vendor(lock: Path, out: Path) -> None:
@@ -147,9 +166,21 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--uncommitted", action="store_true", help="take the work tree as it is, to try it"
     )
+    parser.add_argument(
+        "--bytecode",
+        action="append",
+        default=[],
+        metavar="PYTHON",
+        help="compile the hot path for this interpreter too; may be repeated",
+    )
     options = parser.parse_args(argv)
     try:
-        build(ROOT, options.out, uncommitted=options.uncommitted)
+        build(
+            ROOT,
+            options.out,
+            uncommitted=options.uncommitted,
+            interpreters=options.bytecode,
+        )
     except ReleaseError as error:
         print(error, file=sys.stderr)
         return 2

@@ -99,6 +99,25 @@ def test_vendored_packages_work_without_anything_installed(tree: Path) -> None:
     assert result.stdout == "True\n", result.stderr
 
 
+def test_bytecode_is_the_same_every_time_and_belongs_to_its_source(
+    tree: Path, tmp_path: Path
+) -> None:
+    trees = [tmp_path / "one", tmp_path / "two"]
+    for each in trees:
+        shutil.copytree(tree, each)
+        release_tree.compile_ahead(each, sys.executable)
+    compiled = list(trees[0].rglob("*.pyc"))
+
+    assert contents(trees[0]) == contents(trees[1])
+    assert {path.parents[1].relative_to(trees[0]).parts[0] for path in compiled} == {
+        "scripts",
+        "vendor",
+    }
+    # PEP 552: bit 0 says that a hash stands for the time, bit 1 that Python is to check it.
+    assert {path.read_bytes()[4] for path in compiled} == {3}
+    assert not any(str(tmp_path).encode() in path.read_bytes() for path in compiled)
+
+
 def test_a_released_entrypoint_installs_and_writes_nothing(tree: Path, tmp_path: Path) -> None:
     bash, python = shutil.which("bash"), tmp_path / "bin" / "python3"
     assert bash is not None

@@ -86,9 +86,11 @@ def compile_ahead(out: Path, interpreter: str) -> None:
     Python itself checks at each import that it belongs to the source beside it: bytecode of another
     source, or of another Python, is passed over.
     """
-    command = [interpreter, "-I", "-m", "compileall", "-q", "--invalidation-mode", "checked-hash"]
-    # Paths relative to the tree, so that the folder it was built in leaves no trace.
-    subprocess.run([*command, *COMPILED_AHEAD], check=True, timeout=120, cwd=out)
+    command = [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash"]
+    # Relative paths, so that the folder it was built in leaves no trace; a fixed seed, or sets of
+    # constants would be written in another order each time.
+    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"}
+    subprocess.run([*command, *COMPILED_AHEAD], check=True, timeout=120, cwd=out, env=environment)
 
 
 def vendor(lock: Path, out: Path) -> None:

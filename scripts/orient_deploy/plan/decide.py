@@ -1,12 +1,13 @@
 """Decides which images are built and which environments are deployed to, each with its reason.
 
 Values in, values out: no git, no network, no clock. Doubt builds: without a base to compare with,
-everything is built and the reason says so.
+everything is built and the reason says so. Doubt never deploys where an environment's `on` does not
+name the event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orient_deploy.config.model import AUTO
@@ -23,9 +24,26 @@ if TYPE_CHECKING:
 SHORT = 7  # digits of a commit id shown to people
 PATTERNS_SHOWN = 3  # in a reason; the rest is counted
 NAMES_SHOWN = 4
+PATH_SHOWN = 120  # characters of a path in a reason; a path may have 4,096
 
-# Fields of an image that change what is built although no file of its own changes.
-_DEFINITION = ("dockerfile", "context", "target", "build_args", "platforms", "repository")
+# Events that push code to nobody: they decide about a commit that may be a stranger's.
+_PULL_REQUESTS = ("pull_request", "pull_request_target")
+
+# What an image is made by besides its files. A runner or a label changes nothing inside it.
+_MADE_BY = ("dockerfile", "context", "target", "build_args", "platforms", "repository")
+
+# What runs on an environment's hosts, and where. Its checks, hooks and budgets only watch.
+_RUN_BY = (
+    "hosts",
+    "directory",
+    "workdir",
+    "project",
+    "compose",
+    "variants",
+    "profiles",
+    "sync",
+    "env_file",
+)
 
 
 def check_request(request: Request, config: Config) -> None:
@@ -54,15 +72,25 @@ def _unknown(given_by: str, name: str, known: Sequence[str], kind: str) -> Input
     from difflib import get_close_matches
 
     near = get_close_matches(name, known, 1)
+    next_step = f"Name one of those, or leave '{given_by}' out"
+    if near:
+        next_step = f"Did you mean {near[0]!r}?"
+    elif not known:
+        next_step = f"Configure one, or leave '{given_by}' out"
     return InputError(
         f"input '{given_by}': no {kind} is called {name!r}",
         f"the configuration has {', '.join(known) if known else 'none'}",
-        f"Did you mean {near[0]!r}?" if near else f"Name one of those, or leave '{given_by}' out",
+        next_step,
     )
 
 
 def is_deploying(event: Event, config: Config) -> bool:
-    """Whether the event's branch is one that deploys: `branches`, or else the default branch."""
+    """Whether the event's branch is one that deploys: `branches`, or else the default branch.
+
+    Never for a pull request: pull_request_target names a branch, but is about another commit.
+    """
+    if event.name in _PULL_REQUESTS:
+        return False
     return _ref_among(event.branch, _branches(config.branches, event))
 
 
@@ -96,21 +124,25 @@ def decide(
 
     `changes` are those from the base to the head in byte order, None when `base` has no commit.
     `listing` is every path of the head in byte order. `base_config` is the configuration at the
-    base if the file differs there, else None: an image that is new or defined otherwise is built.
+    base if the file differs there, else None; one without images where it was missing or wrong. An
+    image or environment that was not there, or was defined otherwise, is built or deployed to.
+
+    Raises:
+        InputError: what `check_request` refuses.
     """
     check_request(request, config)
-    watched = _Watched(config)
-    changed = None if changes is None else tuple(change.path for change in changes)
-    counted = () if changed is None else watched.without_ignored(changed)
-    images = tuple(
-        _decide_image(image, watched, event, request, base, changed, counted, base_config)
-        for image in config.images
+    facts = _Facts(
+        event=event,
+        request=request,
+        base=base,
+        changed=None if changes is None else tuple(change.path for change in changes),
+        base_config=base_config,
+        watched=_Watched(config),
     )
+    images = tuple(_decide_image(image, facts) for image in config.images)
     building = [image.name for image in images if image.build]
     environments = tuple(
-        _decide_environment(
-            environment, config, event, base, changed, counted, building, base_config
-        )
+        _decide_environment(environment, config, facts, building)
         for environment in config.environments
     )
     return Plan(
@@ -118,9 +150,9 @@ def decide(
         base=base,
         images=images,
         environments=environments,
-        deploy=_overall(environments, request, config, event, base, changed, building),
-        changed=changed,
-        remarks=() if base.nothing_to_do else tuple(_remarks(config, watched, listing)),
+        deploy=_overall(environments, config, facts, building),
+        changed=facts.changed,
+        remarks=() if base.nothing_to_do else tuple(_remarks(config, facts.watched, listing)),
     )
 
 
@@ -134,21 +166,28 @@ class _Watched:
             image.name: compile_patterns(watch_texts(image)) for image in config.images
         }
 
-    def without_ignored(self, paths: Sequence[str]) -> tuple[str, ...]:
-        if self.ignore is None:
-            return tuple(paths)
-        ignored = set(self.ignore.select(paths))
-        return tuple(path for index, path in enumerate(paths) if index not in ignored)
+    def split_ignored(self, paths: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+        """The paths that count, and those that `ignore` takes out."""
+        ignored = set() if self.ignore is None else set(self.ignore.select(paths))
+        if not ignored:
+            return paths, ()
+        return (
+            [path for index, path in enumerate(paths) if index not in ignored],
+            [path for index, path in enumerate(paths) if index in ignored],
+        )
 
     def matched(self, image: str, paths: Sequence[str]) -> dict[str, str]:
-        """The paths that count for an image, each with the pattern that decided."""
-        found: dict[int, str] = {}
-        for selection in (self.by_image[image], self.everywhere):
-            if selection is None:
-                continue
-            for index in selection.select(paths):
-                found.setdefault(index, selection.first_match(paths[index]) or "")
+        """The paths that an image watches, in their order, each with the pattern that decided."""
+        if not paths:
+            return {}
+        found = self.by_image[image].deciding(paths)
+        if self.everywhere is not None:
+            found = self.everywhere.deciding(paths) | found
         return {paths[index]: found[index] for index in sorted(found)}
+
+    def watches(self, image: str, path: str) -> bool:
+        """Whether a change to this path alone would count for the image."""
+        return bool(self.matched(image, self.split_ignored([path])[0]))
 
 
 def _compile(patterns: Sequence[Pattern]) -> Selection | None:
@@ -168,51 +207,96 @@ def watch_texts(image: Image) -> list[str]:
     return texts
 
 
-def _decide_image(
-    image: Image,
-    watched: _Watched,
-    event: Event,
-    request: Request,
-    base: Base,
-    changed: Sequence[str] | None,
-    counted: Sequence[str],
-    base_config: Config | None,
-) -> ImageDecision:
-    matched = watched.matched(image.name, counted)
+class _Facts:
+    """What is known about the commit, apart from the configuration."""
+
+    def __init__(
+        self,
+        *,
+        event: Event,
+        request: Request,
+        base: Base,
+        changed: tuple[str, ...] | None,
+        base_config: Config | None,
+        watched: _Watched,
+    ) -> None:
+        self.event = event
+        self.request = request
+        self.base = base
+        self.changed = changed
+        self.counted, self.ignored = watched.split_ignored(changed or ())
+        self.base_config = base_config
+        self.watched = watched
+
+    @property
+    def since(self) -> str:
+        return (self.base.commit or "")[:SHORT]
+
+
+def _decide_image(image: Image, facts: _Facts) -> ImageDecision:
+    matched = facts.watched.matched(image.name, facts.counted)
 
     def decision(build: bool, reason: str) -> ImageDecision:
         return ImageDecision(name=image.name, build=build, reason=reason, files=tuple(matched))
 
+    base, request = facts.base, facts.request
     if base.nothing_to_do:
         return decision(False, base.reason)
     if request.images:
         if image.name in request.images:
-            return decision(True, f"asked for by name ({event.name})")
-        return decision(False, "not among the images asked for")
+            return decision(True, f"asked for by name{_by(facts.event)}")
+        although = f", although {_changed_sentence(matched)}" if matched else ""
+        return decision(False, f"not among the images asked for{although}")
     if request.force:
-        return decision(True, f"forced by {event.name}")
-    if changed is None:
+        return decision(True, f"forced{_by(facts.event)}")
+    if facts.changed is None:
         return decision(True, f"nothing to compare with: {base.reason}")
-    redefined = _redefined(image, base_config)
+    redefined = _image_redefined(image, facts)
     if redefined:
         return decision(True, redefined)
     if matched:
         return decision(True, _changed_sentence(matched))
-    return decision(False, f"unchanged since {(base.commit or '')[:SHORT]}")
+    ignored = facts.watched.matched(image.name, facts.ignored)
+    if ignored:
+        return decision(
+            False,
+            f"unchanged since {facts.since}, but for ignored files: {listed_paths([*ignored])}",
+        )
+    return decision(False, f"unchanged since {facts.since}")
 
 
-def _redefined(image: Image, base_config: Config | None) -> str:
+def _by(event: Event) -> str:
+    return "" if event.name == "local" else f" by {event.name}"
+
+
+def _image_redefined(image: Image, facts: _Facts) -> str:
     """Why the image's own definition makes a build necessary, or ''."""
-    if base_config is None:
+    if facts.base_config is None:
         return ""
-    try:
-        before = base_config.image(image.name)
-    except KeyError:
-        return "new in the configuration"
-    differing = [name for name in _DEFINITION if getattr(image, name) != getattr(before, name)]
-    if not differing:
+    if not facts.base_config.images:
+        return f"there was no valid configuration at {facts.since}"
+    for before in facts.base_config.images:
+        if before.name == image.name:
+            return _differing(before, image, _MADE_BY)
+    return "new in the configuration"
+
+
+def _environment_redefined(environment: Environment, facts: _Facts) -> str:
+    """Why the environment's own definition makes a deploy necessary, or ''."""
+    if facts.base_config is None:
         return ""
-    return f"its configuration changed: {', '.join(name.replace('_', '-') for name in differing)}"
+    if not facts.base_config.images:
+        return f"there was no valid configuration at {facts.since}"
+    for before in facts.base_config.environments:
+        if before.name == environment.name:
+            return _differing(before, environment, _RUN_BY)
+    return "new in the configuration"
+
+
+def _differing(before: object, now: object, fields: Sequence[str]) -> str:
+    names = [name for name in fields if getattr(before, name) != getattr(now, name)]
+    spelled = ", ".join(name.replace("_", "-") for name in names)
+    return f"its configuration changed: {spelled}" if names else ""
 
 
 def _changed_sentence(matched: dict[str, str]) -> str:
@@ -221,10 +305,11 @@ def _changed_sentence(matched: dict[str, str]) -> str:
     for pattern in matched.values():
         counts[pattern] = counts.get(pattern, 0) + 1
     ranked = sorted(counts, key=lambda pattern: (-counts[pattern], pattern))
-    parts = [
-        pattern if pattern in matched else f"{pattern} ({plural(counts[pattern], 'file')})"
-        for pattern in ranked[:PATTERNS_SHOWN]
-    ]
+    parts = []
+    for pattern in ranked[:PATTERNS_SHOWN]:
+        name = "the whole repository" if pattern == "**" else shortened(pattern)
+        count = "" if pattern in matched else f" ({plural(counts[pattern], 'file')})"
+        parts.append(name + count)
     rest = len(ranked) - PATTERNS_SHOWN
     return f"changed: {', '.join(parts)}" + (
         f" and {plural(rest, 'more pattern')}" if rest > 0 else ""
@@ -250,162 +335,194 @@ def listed(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
 
 
+def listed_paths(paths: Sequence[str]) -> str:
+    """The same for paths, each of a bearable length."""
+    return listed([shortened(path) for path in paths[:NAMES_SHOWN]] + list(paths[NAMES_SHOWN:]))
+
+
+def shortened(text: str, length: int = PATH_SHOWN) -> str:
+    """A text of a bearable length: a longer one loses its middle.
+
+    >>> shortened("packages/dashboard/src/index.ts", 15)
+    'package…ndex.ts'
+    """
+    if len(text) <= length:
+        return text
+    half = length // 2
+    return f"{text[: length - 1 - half]}…{text[-half:]}"
+
+
 def _decide_environment(
-    environment: Environment,
-    config: Config,
-    event: Event,
-    base: Base,
-    changed: Sequence[str] | None,
-    counted: Sequence[str],
-    building: Sequence[str],
-    base_config: Config | None,
+    environment: Environment, config: Config, facts: _Facts, building: Sequence[str]
 ) -> EnvironmentDecision:
     def decision(deploy: bool, reason: str) -> EnvironmentDecision:
         return EnvironmentDecision(name=environment.name, deploy=deploy, reason=reason)
 
-    refusal = _refusal(environment.on, config, event, base)
+    refusal = _refusal(environment.on, config, facts)
     if refusal:
         return decision(False, refusal)
     if building:
         return decision(True, f"new images: {listed(building)}")
-    if changed is None:
-        return decision(True, f"nothing to compare with: {base.reason}")
-    if _environment_redefined(environment, base_config):
-        return decision(True, "its configuration changed")
+    # From here on there is a base: without one an image is built.
+    redefined = _environment_redefined(environment, facts)
+    if redefined:
+        return decision(True, redefined)
     travelling = _travelling(environment)
-    files = travelling.select(counted) if travelling else ()
+    files = travelling.select(facts.counted) if travelling else ()
     if files:
-        return decision(True, f"changed: {listed([counted[index] for index in files])}")
-    return decision(False, "nothing that runs there changed")
+        return decision(True, f"changed: {listed_paths([facts.counted[index] for index in files])}")
+    return decision(False, f"nothing that runs there changed since {facts.since}")
 
 
 def _travelling(environment: Environment) -> Selection | None:
-    """The files that reach the server with a deploy: compose files of every variant, and `sync`."""
-    compose = [*environment.compose, *(path for _, files in environment.variants for path in files)]
-    texts = [escape(path) for path in compose] + [pattern.text for pattern in environment.sync]
+    """The files that reach the server with a deploy: `sync`, and compose files; those of every
+    variant too, for which one is used is chosen later."""
+    texts = [pattern.text for pattern in environment.sync]
+    # Behind the others, so that no '!' of `sync` takes one out.
+    texts += [escape(path) for path in _compose_files(environment)]
     return compile_patterns(texts) if texts else None
 
 
-def _environment_redefined(environment: Environment, base_config: Config | None) -> bool:
-    if base_config is None:
-        return False
-    return all(before != environment for before in base_config.environments)
+def _compose_files(environment: Environment) -> list[str]:
+    return [*environment.compose, *(path for _, files in environment.variants for path in files)]
 
 
-def _refusal(on: DeployEvents | None, config: Config, event: Event, base: Base) -> str:
+def _refusal(on: DeployEvents | None, config: Config, facts: _Facts) -> str:
     """Why this event may not deploy there at all, or ''. `on` None means the configuration's own
     branches and tag pattern, by push or by hand."""
-    if base.nothing_to_do:
-        return base.reason
-    named: dict[str, Callable[[], bool]] = {
-        "push": lambda: True,
-        "local": lambda: True,
-        "release": lambda: True,
-        "workflow_dispatch": lambda: on is None or on.dispatch,
-        "schedule": lambda: on is not None and on.schedule,
-        "workflow_run": lambda: on is not None and on.workflow_run,
-        "repository_dispatch": lambda: on is not None and on.repository_dispatch,
+    event = facts.event
+    if facts.base.nothing_to_do:
+        return facts.base.reason
+    allowed = {
+        "push": True,
+        "release": True,
+        "local": True,
+        "workflow_dispatch": on is None or on.dispatch,
+        "schedule": on is not None and on.schedule,
+        "workflow_run": on is not None and on.workflow_run,
+        "repository_dispatch": on is not None and on.repository_dispatch,
     }
-    if event.name not in named:
-        return f"a {event.name} event never deploys"
-    if not named[event.name]():
-        return f"its `on` does not name {event.name}"
+    if event.name not in allowed:
+        return f"{event.name} events never deploy"
+    if not allowed[event.name]:
+        return f"{event.name} events do not deploy there"
     if event.tag:
-        if on is None:
-            tags = (config.tag_pattern.text,) if config.tag_pattern else ()
-        else:
-            tags = tuple(pattern.text for pattern in on.tags)
-        return "" if _ref_among(event.tag, tags) else f"tag {event.tag} is not one that deploys"
-    by_hand_or_clock = event.name not in ("push", "local", "release")
-    own = on.branches if on is not None else ()
-    if on is not None and not own and not by_hand_or_clock:
-        return f"its `on` names no branches, and this is a push to {event.branch or event.ref}"
-    branches = _branches(own or config.branches, event)
+        versions = (config.tag_pattern,) if config.tag_pattern else ()
+        tags = versions if on is None else on.tags
+        deploys = _ref_among(event.tag, [pattern.text for pattern in tags])
+        return "" if deploys else f"tag {event.tag} does not deploy there"
+    where = f"branch {event.branch}" if event.branch else event.ref or "a commit on no branch"
+    by_itself = event.name in ("push", "release", "local")
+    if on is not None and not on.branches and by_itself:
+        return f"{where} does not deploy there: its `on` names no branches"
+    branches = _branches(on.branches if on and on.branches else config.branches, event)
     if not branches:
         return "the default branch is not known here, and `branches` is not configured"
-    if _ref_among(event.branch, branches):
-        return ""
-    return f"{event.branch or event.ref or 'this commit'} is not a branch that deploys"
+    return "" if _ref_among(event.branch, branches) else f"{where} does not deploy there"
 
 
 def _overall(
     environments: Sequence[EnvironmentDecision],
-    request: Request,
     config: Config,
-    event: Event,
-    base: Base,
-    changed: Sequence[str] | None,
+    facts: _Facts,
     building: Sequence[str],
 ) -> EnvironmentDecision:
     """The one verdict of output `deploy`: the environment asked for, else any; with none
     configured, a deploying event that builds something."""
-    if request.environment:
-        return next(one for one in environments if one.name == request.environment)
-    for one in environments:
-        if one.deploy:
-            return one
+
+    def decision(deploy: bool, reason: str) -> EnvironmentDecision:
+        return EnvironmentDecision(name="", deploy=deploy, reason=reason)
+
+    wanted = facts.request.environment
+    if wanted:
+        return next(one for one in environments if one.name == wanted)
     if environments:
-        reasons = sorted({one.reason for one in environments})
-        return EnvironmentDecision(name="", deploy=False, reason="; ".join(reasons))
-    refusal = _refusal(None, config, event, base)
+        deploying = [one for one in environments if one.deploy]
+        return decision(bool(deploying), _reasons(deploying or environments))
+    refusal = _refusal(None, config, facts)
     if refusal:
-        return EnvironmentDecision(name="", deploy=False, reason=refusal)
+        return decision(False, refusal)
     if building:
-        return EnvironmentDecision(name="", deploy=True, reason=f"new images: {listed(building)}")
-    return EnvironmentDecision(name="", deploy=False, reason="no image changed")
+        return decision(True, f"new images: {listed(building)}")
+    return decision(False, f"no image changed since {facts.since}")
+
+
+def _reasons(environments: Sequence[EnvironmentDecision]) -> str:
+    """Why, in one clause; by name where the environments differ."""
+    reasons = {one.reason for one in environments}
+    if len(reasons) == 1:
+        return reasons.pop()
+    return "; ".join(f"{one.name}: {one.reason}" for one in environments)
 
 
 def _remarks(config: Config, watched: _Watched, listing: Sequence[str]) -> list[Remark]:
-    """What a maintainer should look at: patterns that match nothing, Dockerfiles that are not there
-    or not watched, and `auto`."""
+    """What a maintainer should look at: files that are not there, Dockerfiles that are not watched,
+    patterns that match nothing, and `auto`."""
+    named = {image.dockerfile for image in config.images}
+    for environment in config.environments:
+        named.update(_compose_files(environment))
+    missing = named.difference(listing)
+
     remarks: list[Remark] = []
-    present = set(listing)
     whole_context = [
         image.name for image in config.images if any(one.text == AUTO for one in image.watch)
     ]
     if whole_context:
         remarks.append(
             Remark(
-                message=f"'auto' counts every file of the build context for now, so {listed(whole_context)} "
-                "may be built more often than needed; list patterns under `watch` to narrow it"
+                message="'auto' counts every file of the build context for now, so "
+                f"{listed(whole_context)} may be built more often than needed; list patterns "
+                "under `watch` to narrow it"
             )
         )
+    for image in config.images:
+        if image.dockerfile in missing:
+            problem = "is not in the commit"
+        elif not watched.watches(image.name, image.dockerfile):
+            problem = "is not watched, so a change to it alone builds nothing"
+        else:
+            continue
+        remarks.append(
+            Remark(
+                message=f"{image.name}: its Dockerfile {image.dockerfile} {problem}",
+                where=image.where,
+            )
+        )
+    for environment in config.environments:
+        remarks += [
+            Remark(
+                message=f"{environment.name}: its compose file {path} is not in the commit",
+                where=environment.where,
+            )
+            for path in dict.fromkeys(_compose_files(environment))
+            if path in missing
+        ]
+    return remarks + _dead_patterns(config, watched, listing)
+
+
+def _dead_patterns(config: Config, watched: _Watched, listing: Sequence[str]) -> list[Remark]:
     lists: list[tuple[str, Sequence[Pattern], Selection | None]] = [
         ("watch-all", config.watch_all, watched.everywhere),
         ("ignore", config.ignore, watched.ignore),
     ]
-    for image in config.images:
-        selection = watched.by_image[image.name]
-        lists.append((f"images.{image.name}.watch", image.watch, selection))
-        if image.dockerfile not in present:
-            remarks.append(
-                Remark(
-                    message=f"{image.name}: its Dockerfile {image.dockerfile} is not in the commit",
-                    where=image.where,
-                )
-            )
-        elif not selection.matches(image.dockerfile) and not (
-            watched.everywhere and watched.everywhere.matches(image.dockerfile)
-        ):
-            remarks.append(
-                Remark(
-                    message=f"{image.name}: its Dockerfile {image.dockerfile} is not watched, "
-                    "so a change to it alone builds nothing",
-                    where=image.where,
-                )
-            )
-    for environment in config.environments:
-        lists.append(
-            (f"environments.{environment.name}.sync", environment.sync, _compile(environment.sync))
-        )
+    lists += [
+        (f"images.{image.name}.watch", image.watch, watched.by_image[image.name])
+        for image in config.images
+    ]
+    lists += [
+        (f"environments.{one.name}.sync", one.sync, _compile(one.sync))
+        for one in config.environments
+    ]
+    remarks = []
     for name, patterns, selection in lists:
-        dead = set() if selection is None else set(selection.dead(listing))
+        dead = selection.dead(listing) if selection else ()
         for pattern in patterns:
             if pattern.text in dead:
+                hint = " ('[…]' is a character class: a '[' itself is written '[[]')"
+                message = f"{name}: {pattern.text} matches no file of the commit"
                 remarks.append(
                     Remark(
-                        message=f"{name}: {pattern.text!r} matches no file of the commit "
-                        "(a typing error? '[id]' is a character class: write '[[]id]')",
+                        message=message + (hint if "[" in pattern.text else ""),
                         where=pattern.where,
                     )
                 )

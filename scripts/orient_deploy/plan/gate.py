@@ -1,7 +1,8 @@
 """The gate before a deploy: open only when the plan wants one and everything it needs has happened.
 
 Values in, values out. Doubt keeps it shut: a job that is missing, skipped without leave or unknown
-is a blocker, and production keeps what it runs.
+is a blocker, and production keeps what it runs. Where nothing is to be deployed, nothing needs to
+have been built, and only what failed is a blocker.
 """
 
 from __future__ import annotations
@@ -12,32 +13,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from orient_deploy.errors import InputError
+from orient_deploy.plan.decide import listed
 
 if TYPE_CHECKING:
+    from orient_deploy.github.model import Job
     from orient_deploy.plan.model import EnvironmentDecision, Plan
 
 Result = Literal["success", "failure", "cancelled", "skipped"]
 RESULTS = ("success", "failure", "cancelled", "skipped")
 MATRIX_JOBS = ("build", "builds", "build-images", "images")  # ids taken for the matrix build
+BLOCKERS_SHOWN = 4  # in the reason
 Outcome = Literal["built", "failed", "cancelled", "skipped", "unknown"]
 
+# What a job of `needs` or of the run says about its image, the worst last. A conclusion that is not
+# here ('neutral', 'stale', or none yet) says nothing.
 _OUTCOMES: dict[str, Outcome] = {
+    "skipped": "skipped",
     "success": "built",
+    "cancelled": "cancelled",
     "failure": "failed",
     "timed_out": "failed",
     "startup_failure": "failed",
-    "cancelled": "cancelled",
-    "skipped": "skipped",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunJob:
-    """One job of the workflow run as GitHub lists it; `name` is what people see."""
-
-    name: str
-    conclusion: str  # 'success', 'failure', …; '' while it runs
-    url: str = ""
+_SEVERITY = tuple(_OUTCOMES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,21 +45,32 @@ class ImageOutcome:
     name: str
     outcome: Outcome
     job: str  # the job of `needs` that builds it; '' when none does
-    url: str = ""
+    url: str = ""  # of the job or leg, when the run's jobs are known
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """The verdict. `blockers` are the reasons it is shut although the plan wanted a deploy."""
+    """The verdict.
 
-    open: bool
+    `wanted` is whether the plan wanted a deploy. `blockers` say what did not succeed, one clause
+    each: with any the gate is shut, and without one it is open exactly when a deploy was wanted.
+    """
+
+    wanted: bool
     reason: str
+    reason_of_plan: str  # why the plan wanted a deploy, or did not
     environments: tuple[EnvironmentDecision, ...]
+    destinations: tuple[str, ...]  # environments that the plan wanted to deploy to
     outcomes: tuple[ImageOutcome, ...]
     succeeded: tuple[str, ...]  # job ids
     failed: tuple[str, ...]  # failed or cancelled
     skipped: tuple[str, ...]
     blockers: tuple[str, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether the deploy may start."""
+        return self.wanted and not self.blockers
 
 
 def parse_needs(needs: Mapping[str, object]) -> dict[str, Result]:
@@ -90,47 +99,61 @@ def decide_gate(
     build_jobs: Mapping[str, str],
     required: Sequence[str],
     may_skip: Sequence[str],
-    run_jobs: Sequence[RunJob] | None,
+    run_jobs: Sequence[Job] | None,
 ) -> Gate:
     """Whether the deploy may start.
 
     `build_jobs` names the job that builds an image where its id does not tell. `required` are the
-    jobs that must have succeeded, by default all of `needs`; `may_skip` those of them that may be
-    skipped. A build job may always be skipped when the plan builds nothing in it. `run_jobs` tells
-    the legs of a matrix apart; None when GitHub could not be asked.
+    jobs that must have succeeded, by default all of `needs`, and always those that build an image
+    of the plan; `may_skip` are those of them that may be skipped. A build job may always be skipped
+    when the plan builds nothing in it, or when nothing is to be deployed. `run_jobs` tells the legs
+    of a matrix apart, and a failure that `continue-on-error` hides; None when they are not known.
 
     Raises:
-        InputError: a name in `required`, `may_skip` or `build_jobs` that is no job of `needs`.
+        InputError: a name in `required`, `may_skip` or `build_jobs` that is no job of `needs`, or
+            an image in `build_jobs` that is not configured.
     """
-    _check_names(results, build_jobs, required, may_skip)
-    wanted = plan.to_build
+    _check_names(plan, results, build_jobs, required, may_skip)
+    wanted = plan.deploy.deploy
     job_of = {image.name: _job_of(image.name, results, build_jobs) for image in plan.images}
-    outcomes = tuple(_outcome(name, job_of[name], results, run_jobs) for name in wanted)
-    idle = {job for job in job_of.values() if job} - {job_of[name] for name in wanted}
-    blockers = [_image_blocker(one) for one in outcomes if one.outcome != "built"]
-    accounted = {one.job for one in outcomes if one.outcome != "built"}
-    for job in required or sorted(results):
+    building = {name: job_of[name] for name in plan.to_build}
+    outcomes = tuple(_outcome(name, building, results, run_jobs or ()) for name in building)
+    missing = [
+        one
+        for one in outcomes
+        if one.outcome != "built" and (wanted or (one.job and one.outcome != "skipped"))
+    ]
+    told = {one.job for one in missing}
+    build_ids = set(job_of.values())
+    failures, skips = [], []
+    for job in dict.fromkeys([*(required or sorted(results)), *filter(None, building.values())]):
         result = results[job]
-        excused = result == "skipped" and (job in may_skip or job in idle)
-        if result != "success" and not excused and job not in accounted:
-            blockers.append(f"{job} {_PAST[result]}")
-    is_open = plan.deploy.deploy and not blockers
+        if result == "success" or job in told:
+            continue
+        if result != "skipped":
+            failures.append(f"{job} {_PAST[result]}")
+        elif job not in may_skip and job not in build_ids and not plan.base.nothing_to_do:
+            skips.append(f"{job} was skipped")
+    blockers = (*failures, *_image_blockers(missing), *skips)
     return Gate(
-        open=is_open,
-        reason="; ".join(blockers) if plan.deploy.deploy and blockers else plan.deploy.reason,
+        wanted=wanted,
+        reason=_joined(blockers) if blockers else plan.deploy.reason,
+        reason_of_plan=plan.deploy.reason,
         environments=plan.environments,
+        destinations=plan.destinations,
         outcomes=outcomes,
         succeeded=tuple(sorted(job for job in results if results[job] == "success")),
         failed=tuple(sorted(job for job in results if results[job] in ("failure", "cancelled"))),
         skipped=tuple(sorted(job for job in results if results[job] == "skipped")),
-        blockers=tuple(blockers),
+        blockers=blockers,
     )
 
 
-_PAST = {"failure": "failed", "cancelled": "was cancelled", "skipped": "was skipped"}
+_PAST = {"failure": "failed", "cancelled": "was cancelled"}
 
 
 def _check_names(
+    plan: Plan,
     results: Mapping[str, Result],
     build_jobs: Mapping[str, str],
     required: Sequence[str],
@@ -148,6 +171,14 @@ def _check_names(
                     f"`needs` has {', '.join(sorted(results)) or 'no jobs'}",
                     "Name a job that this one `needs`, by its id",
                 )
+    known = [image.name for image in plan.images]
+    for image in build_jobs:
+        if image not in known:
+            raise InputError(
+                f"input 'build-jobs': no image is called {image!r}",
+                f"the configuration has {', '.join(known)}",
+                'Write {"image": "job"}',
+            )
 
 
 def _job_of(image: str, results: Mapping[str, Result], build_jobs: Mapping[str, str]) -> str:
@@ -170,37 +201,83 @@ def _is_own(job: str, image: str) -> bool:
 
 
 def _outcome(
-    image: str, job: str, results: Mapping[str, Result], run_jobs: Sequence[RunJob] | None
+    image: str,
+    building: Mapping[str, str],
+    results: Mapping[str, Result],
+    run_jobs: Sequence[Job],
 ) -> ImageOutcome:
+    """What became of an image, from its job's result and, where they are known, the job's legs.
+
+    A job that succeeded may hide a leg that failed (`continue-on-error`); of a matrix that failed,
+    `needs` does not say which leg did.
+    """
+    job = building[image]
     if not job:
         return ImageOutcome(name=image, outcome="unknown", job="")
-    if _is_own(job, image):
-        return ImageOutcome(name=image, outcome=_OUTCOMES[results[job]], job=job)
-    leg = _leg(image, run_jobs or ())
-    if leg is not None:
-        outcome = _OUTCOMES.get(leg.conclusion, "unknown")
-        return ImageOutcome(name=image, outcome=outcome, job=job, url=leg.url)
-    # `needs` has one result for a whole matrix: of one that failed, it does not say which leg did.
-    shared = _OUTCOMES[results[job]]
-    return ImageOutcome(name=image, outcome="unknown" if shared == "failed" else shared, job=job)
+    told = _OUTCOMES[results[job]]
+    alone = list(building.values()).count(job) == 1
+    legs = [] if told == "skipped" else _legs(image, job, alone, run_jobs)
+    worst = max(legs, key=lambda leg: _SEVERITY.index(leg.conclusion), default=None)
+    outcome = told
+    if told == "built" and worst:
+        outcome = _OUTCOMES[worst.conclusion]
+    elif told in ("failed", "cancelled") and not alone:
+        outcome = _OUTCOMES[worst.conclusion] if worst else "unknown"
+    return ImageOutcome(name=image, outcome=outcome, job=job, url=worst.url if worst else "")
 
 
-def _leg(image: str, run_jobs: Sequence[RunJob]) -> RunJob | None:
-    """The leg of a matrix that builds an image, by its name: 'build (dashboard, linux/arm64)', or
-    'Build dashboard' where the job has a name of its own. None when that is not clear."""
-    word = rf"(?<![A-Za-z0-9._-]){re.escape(image)}(?![A-Za-z0-9._-])"
-    for form in (rf"\((?:[^()]*, )?{word}(?:, [^()]*)?\)$", word):
-        legs = [one for one in run_jobs if re.search(form, one.name)]
-        if legs:
-            return legs[0] if len(legs) == 1 else None
-    return None
+def _legs(image: str, job: str, alone: bool, run_jobs: Sequence[Job]) -> list[Job]:
+    """The jobs of the run that build an image and have ended; empty when that is not clear.
+
+    GitHub lists jobs by what people see: 'build (dashboard, linux/arm64)' for a leg of the matrix
+    job `build`, 'build / …' for a called workflow, 'Build dashboard' where the job has a `name`.
+    A default name that is long is cut, so the image need not be a value of its own in it. Of names
+    that were given the plainest counts: 'Build dashboard', not 'Build dashboard docs'.
+    """
+    ended = [one for one in run_jobs if one.conclusion in _OUTCOMES]
+    mine = [one for one in ended if re.match(rf"{re.escape(job)}(?:\Z| \(| / )", one.name)]
+    if mine and alone:
+        return mine
+    word = re.compile(rf"(?<![\w.-]){re.escape(image)}(?![\w.-])", re.IGNORECASE)
+    named = [one for one in mine or ended if word.search(one.name)]
+    if mine:
+        exact = [one for one in named if image in re.split(r"[(), ]+", one.name)]
+        return exact or named
+    named = [one for one in named if "build" in one.name.lower()]
+    plainest = min((len(_stem(one)) for one in named), default=0)
+    return [one for one in named if len(_stem(one)) == plainest]
 
 
-def _image_blocker(one: ImageOutcome) -> str:
-    if not one.job:
-        return f"no job of `needs` builds {one.name}"
-    if one.outcome == "skipped":
-        return f"{one.name} was to be built, but {one.job} was skipped"
-    if one.outcome == "unknown":
-        return f"{one.job} failed, and whether {one.name} was built is not known"
-    return f"{one.name} {_PAST['failure' if one.outcome == 'failed' else 'cancelled']} ({one.job})"
+def _stem(job: Job) -> str:
+    return job.name.partition(" (")[0]
+
+
+def _image_blockers(missing: Sequence[ImageOutcome]) -> list[str]:
+    """One clause for each job and outcome, what failed first."""
+    groups: dict[tuple[Outcome, str], list[str]] = {}
+    for one in missing:
+        groups.setdefault((one.outcome, one.job), []).append(one.name)
+    ranked = sorted(groups.items(), key=lambda group: _WORST_FIRST.index(group[0][0]))
+    return [_image_blocker(outcome, job, names) for (outcome, job), names in ranked]
+
+
+_WORST_FIRST = ("failed", "cancelled", "unknown", "skipped")
+
+
+def _image_blocker(outcome: Outcome, job: str, names: Sequence[str]) -> str:
+    images = listed(names)
+    were = "was" if len(names) == 1 else "were"
+    if not job:
+        return f"no job of `needs` builds {images}"
+    if outcome == "failed":
+        return f"{images} failed to build ({job})"
+    if outcome == "cancelled":
+        return f"the build of {images} was cancelled ({job})"
+    if outcome == "skipped":
+        return f"{images} {were} to be built, but {job} was skipped"
+    return f"{job} did not succeed, and whether {images} {were} built is not known"
+
+
+def _joined(blockers: Sequence[str]) -> str:
+    rest = len(blockers) - BLOCKERS_SHOWN
+    return "; ".join(blockers[:BLOCKERS_SHOWN]) + (f"; and {rest} more" if rest > 0 else "")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_JOBS = 256  # per workflow run; GitHub docs, "Usage limits": a larger matrix fails the run
 TAG_MAX = 128  # characters of an image tag; OCI distribution spec, "Pulling manifests"
+_TAKEN = re.compile(r"latest\Z|(?:sha|pr|inputs)-")  # tags with a meaning of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,8 @@ def build_matrix(
 ) -> tuple[Entry, ...]:
     """The entries for the named images, in the configuration's order.
 
+    `deploying`: the event's branch is one that deploys; only then does it move `latest`.
+
     Raises:
         InputError: more images than one run can hold, or a Dockerfile that is not in the commit.
     """
@@ -91,15 +94,9 @@ def _missing_dockerfiles(missing: Sequence[Image], listing: Sequence[str]) -> In
 
 def _entry(image: Image, event: Event, head: str, deploying: bool) -> Entry:
     repository = image.repository or default_repository(event.repository, image.name)
-    names = [f"sha-{head}"]
-    if event.pull_request:
-        names.append(f"pr-{event.pull_request.number}")
-    elif event.tag or event.branch:
-        names.append(_tag_name(event.tag or event.branch))
-    if deploying and event.branch == event.default_branch:
-        names.append("latest")
+    names = [f"sha-{head}", *_moving_names(event, head, deploying)]
     labels = [f"org.opencontainers.image.revision={head}"]
-    if event.repository:
+    if event.repository and event.server_url:
         labels.append(f"org.opencontainers.image.source={event.server_url}/{event.repository}")
     return Entry(
         name=image.name,
@@ -126,7 +123,29 @@ def default_repository(repository: str, image: str) -> str:
     return f"ghcr.io/{repository.lower() or 'local'}/{image}"
 
 
+def _moving_names(event: Event, head: str, deploying: bool) -> list[str]:
+    """The tags that move from commit to commit.
+
+    A pull request never moves those of a branch, although pull_request_target names the one it goes
+    to. Nor does a commit that was chosen by hand and is not the branch's own.
+    """
+    if event.pull_request:
+        return [f"pr-{event.pull_request.number}"]
+    if event.tag:
+        return [_tag_name(event.tag)]
+    if not event.branch or head != event.sha:
+        return []
+    latest = ["latest"] if deploying and event.branch == event.default_branch else []
+    return [_tag_name(event.branch), *latest]
+
+
 def _tag_name(ref: str) -> str:
-    """A branch or version as an image tag: what a tag may not hold becomes '-'."""
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", ref).lstrip(".-")[:TAG_MAX]
-    return name or "ref"
+    """A branch or version as an image tag: what a tag may not hold becomes '-'.
+
+    A name that already means something else gets a prefix: a branch called 'latest' is not what
+    compose files mean by it.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", ref).lstrip(".-")
+    if not name or _TAKEN.match(name):
+        name = f"ref-{name}"
+    return name[:TAG_MAX]

@@ -46,21 +46,31 @@ class Remark:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that was decided about one commit. Images and environments keep the file's order."""
+    """Everything that was decided about one commit; images and environments in the file's order.
+
+    `deploy` is the verdict over the environment that was asked for, or, with the name '', over all.
+    `changed` is every changed path in byte order, None when there was nothing to compare with.
+    """
 
     head: str
     base: Base
     images: tuple[ImageDecision, ...]
     environments: tuple[EnvironmentDecision, ...]  # empty when none is configured
-    deploy: (
-        EnvironmentDecision  # the verdict over the environments asked for; name '' when over all
-    )
-    changed: (
-        tuple[str, ...] | None
-    )  # every changed path; None when there was nothing to compare with
+    deploy: EnvironmentDecision
+    changed: tuple[str, ...] | None
     remarks: tuple[Remark, ...] = ()
 
     @property
     def to_build(self) -> tuple[str, ...]:
         """Names of the images to build, in the file's order."""
         return tuple(image.name for image in self.images if image.build)
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Names of the environments that `deploy` sends to; empty when none is configured."""
+        asked_for = self.deploy.name
+        return tuple(
+            one.name
+            for one in self.environments
+            if one.deploy and (not asked_for or one.name == asked_for)
+        )

@@ -1,7 +1,8 @@
 """What people read: the job summary of a plan and of a gate, and the same for a terminal.
 
-Text in, text out. Names of files, branches and patterns are foreign text: in Markdown every
-character that could be markup is written as an entity.
+Text in, text out. Names of files, branches and patterns are foreign text: every character that
+shows nothing or steers a terminal is spelt out, and in Markdown every one that could be markup is
+an entity.
 """
 
 from __future__ import annotations
@@ -9,46 +10,81 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Union
+from typing import TYPE_CHECKING, Literal
 
-from orient_deploy.plan.decide import SHORT, plural
+from orient_deploy.plan.decide import SHORT, listed, plural, shortened
 
 if TYPE_CHECKING:
     from orient_deploy.config.model import Config, Environment
-    from orient_deploy.plan.gate import Gate
-    from orient_deploy.plan.model import Plan, Remark
+    from orient_deploy.plan.gate import Gate, ImageOutcome
+    from orient_deploy.plan.model import EnvironmentDecision, ImageDecision, Plan, Remark
 
 Style = Literal["bold", "dim", "red", "green", "blue"]
 Styled = tuple[Style, str]
-Line = tuple[Union[str, Styled], ...]  # one line for a terminal
+Line = tuple[str | Styled, ...]  # one line for a terminal
 
-FILES_SHOWN = 20  # per image, in the folded part; the whole list is the output `files`
-NODES_SHOWN = 12  # images drawn in the picture; a larger one is no longer read
+FILES_SHOWN = 100  # in the folded part; the whole list is the output `files`
+NODES_SHOWN = 8  # images drawn in the picture; a larger one is no longer read
+KEPT_SHOWN = 12  # images left alone that share the table with those to build
+TEXT_SHOWN = 1000  # characters of one foreign text; a summary has no room for a novel
+PATH_SHOWN = 200  # characters of one path in a list
 
-_MARKUP = re.compile(r"[^\w ./,;:()'=-]|(?<![^\W_])_|_(?![^\W_])", re.ASCII)
+# White on each of them is legible, and each stands out on GitHub's light and dark ground.
+_CLASSES = (
+    "  classDef build fill:#0969da,stroke:#0969da,color:#ffffff",
+    "  classDef good fill:#1a7f37,stroke:#1a7f37,color:#ffffff",
+    "  classDef bad fill:#cf222e,stroke:#cf222e,color:#ffffff",
+    "  classDef idle fill:#59636e,stroke:#59636e,color:#ffffff",
+)
+
+
+# --- foreign text
+
+
+def visible(text: str) -> str:
+    r"""Foreign text on one line: a line break becomes \n, a byte that is no text \xff, and so on.
+
+    >>> visible("a\nb\u202e\udcff")
+    'a\\nb\\u202e\\xff'
+    """
+    if len(text) > TEXT_SHOWN:
+        text = shortened(text, TEXT_SHOWN)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else _spelt(one) for one in text)
+
+
+def _spelt(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # os.fsdecode's stand-in for a byte that is no text
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "backslashreplace").decode()
+
+
+_MARKUP = re.compile(r"[^\w ./,;:()'=-]|:(?! )|_|w(?=ww)", re.IGNORECASE)
+_END_OF_TEXT = "<!-- -->"
 
 
 def escape(text: str) -> str:
-    """Foreign text for a Markdown cell or line: no markup, no line break, nothing invisible.
+    """Foreign text for a Markdown cell or line: no markup, no link, no line break.
 
-    >>> escape("a|b\\n<img>*")
-    'a&#124;b&#9226;&#60;img&#62;&#42;'
+    >>> escape("a|b<img>*")
+    'a&#124;b&#60;img&#62;&#42;'
     """
-    return _MARKUP.sub(lambda match: _entity(match.group()), text)
+    return _MARKUP.sub(_entity, visible(text))
 
 
-def _entity(character: str) -> str:
-    code = ord(character)
-    if code == 0x0A:
-        return "&#9226;"  # the sign for a line feed
-    if code < 0x20 or 0x7F <= code < 0xA0 or 0x2000 <= code <= 0x206F or 0xD800 <= code <= 0xDFFF:
-        return "&#65533;"
-    return f"&#{code};"
+def _entity(found: re.Match[str]) -> str:
+    # GitHub's parser looks for e-mail addresses once it has read the entities, to link them; it does
+    # not look across a comment.
+    return f"&#{ord(found[0])};" + (_END_OF_TEXT if found[0] == "@" else "")
 
 
 def code(text: str) -> str:
-    """Foreign text in a monospaced face."""
+    """Foreign text in a monospaced face, for Markdown."""
     return f"<code>{escape(text)}</code>"
+
+
+# --- a plan
 
 
 def headline(plan: Plan) -> str:
@@ -56,138 +92,170 @@ def headline(plan: Plan) -> str:
     if plan.base.nothing_to_do:
         return f"Nothing to do: {plan.base.reason}"
     building = len(plan.to_build)
-    total = len(plan.images)
-    images = f"Build {building} of {plural(total, 'image')}" if building else "Build nothing"
-    deploying = [one.name for one in plan.environments if one.deploy]
-    if deploying:
-        return f"{images}, deploy to {', '.join(deploying)}"
-    return f"{images}, deploy" if plan.deploy.deploy else f"{images}, deploy nothing"
+    images = f"Build {building} of {plural(len(plan.images), 'image')}"
+    if plan.deploy.deploy:
+        return f"{images if building else 'Build nothing'}, deploy{_to(plan.destinations)}"
+    return f"{images}, deploy nothing" if building else "Nothing to build, nothing to deploy"
+
+
+def _to(destinations: Sequence[str]) -> str:
+    return f" to {listed(destinations)}" if destinations else ""
 
 
 def compared(plan: Plan) -> str:
     """The sentence that says what the head was compared with, without markup."""
+    head = plan.head[:SHORT] or "this commit"
     if plan.base.commit is None:
-        return f"{plan.head[:SHORT]} was compared with nothing: {plan.base.reason}"
+        return f"{head} was compared with nothing: {plan.base.reason}"
     count = len(plan.changed or ())
     return (
-        f"{plan.head[:SHORT]} compared with {plan.base.commit[:SHORT]} ({plan.base.reason}): "
+        f"{head} compared with {plan.base.commit[:SHORT]} ({plan.base.reason}): "
         f"{plural(count, 'changed file')}"
     )
 
 
 def minutes_saved(plan: Plan, config: Config) -> float:
-    """Build minutes that the images left alone would have taken; only those with `typical-minutes`."""
+    """Build minutes that the images left alone would have taken, where `typical-minutes` says."""
     building = set(plan.to_build)
-    return sum(
-        image.typical_minutes or 0 for image in config.images if image.name not in building
-    )
+    return sum(image.typical_minutes or 0 for image in config.images if image.name not in building)
+
+
+def _saved(plan: Plan, config: Config) -> str:
+    minutes = round(minutes_saved(plan, config), 1)
+    if not minutes or plan.base.nothing_to_do:
+        return ""
+    return f"About {f'{minutes:,}'.removesuffix('.0')} build minutes saved."
 
 
 def plan_markdown(plan: Plan, config: Config) -> str:
     """The job summary of a plan: verdict, table, picture, and the rest folded."""
-    lines = [f"### {escape(headline(plan))}", "", f"{escape(compared(plan))}.", ""]
+    lines = [f"### {escape(headline(plan))}", ""]
     if not plan.base.nothing_to_do:
-        saved = minutes_saved(plan, config)
-        if saved:
-            lines += [f"About {saved:g} build minutes saved.", ""]
-        lines += ["| image | decision | reason | files |", "| --- | --- | --- | ---: |"]
-        lines += [
-            f"| {code(one.name)} | {'**build**' if one.build else 'keep'} | {escape(one.reason)} "
-            f"| {len(one.files) if plan.changed is not None else ''} |"
-            for one in plan.images
-        ]
-        lines += ["", *_environment_table(plan), *_picture(plan), *_files(plan)]
-    lines += _missed(plan)
-    lines += _remarks(plan.remarks)
+        lines += [f"{escape(compared(plan))}. {_saved(plan, config)}".rstrip(), ""]
+        lines += [*_image_tables(plan), *_environment_table(plan)]
+        lines += [*_plan_picture(plan), *_changed_files(plan)]
+    lines += _folded("Bases that could not be had", [escape(one) for one in plan.base.missed])
+    count = len(plan.remarks)
+    lines += _folded(plural(count, "remark"), [_remark(one) for one in plan.remarks])
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _environment_table(plan: Plan) -> list[str]:
-    rows = plan.environments or (plan.deploy,)
-    lines = ["| environment | decision | reason |", "| --- | --- | --- |"]
-    for one in rows:
-        decision = "**deploy**" if one.deploy else "leave"
-        lines.append(f"| {code(one.name or 'any')} | {decision} | {escape(one.reason)} |")
+def _image_tables(plan: Plan) -> list[str]:
+    """Images to build first; those left alone are folded where they are many."""
+    building = [one for one in plan.images if one.build]
+    kept = [one for one in plan.images if not one.build]
+    if len(kept) <= KEPT_SHOWN:
+        return _image_table([*building, *kept], plan)
+    summary = f"<details><summary>{len(kept)} images are kept</summary>"
+    folded = [summary, "", *_image_table(kept, plan), "</details>", ""]
+    return [*(_image_table(building, plan) if building else ()), *folded]
+
+
+def _image_table(images: Sequence[ImageDecision], plan: Plan) -> list[str]:
+    lines = ["| image | decision | reason | files |", "| --- | --- | --- | ---: |"]
+    for one in images:
+        decision = "**build**" if one.build else "keep"
+        files = len(one.files) if plan.changed is not None else "–"
+        lines.append(f"| {code(one.name)} | {decision} | {escape(one.reason)} | {files} |")
     return [*lines, ""]
 
 
-def _picture(plan: Plan) -> list[str]:
-    """A small Mermaid flowchart. Its labels hold names of the closed alphabet only."""
-    shown = [one for one in plan.images if one.build][:NODES_SHOWN]
-    left_out = len(plan.to_build) - len(shown)
-    kept = len(plan.images) - len(plan.to_build)
+def _environment_table(plan: Plan) -> list[str]:
+    rows: Sequence[EnvironmentDecision] = plan.environments
+    if not rows:
+        verdict = "Deploy" if plan.deploy.deploy else "Nothing to deploy"
+        return [f"{verdict}: {escape(plan.deploy.reason)}.", ""]
+    lines = ["| environment | decision | reason |", "| --- | --- | --- |"]
+    for one in rows:
+        decision = "**deploy**" if one.deploy else "leave"
+        if one.deploy and one.name not in plan.destinations:
+            decision = "not asked for"
+        lines.append(f"| {code(one.name)} | {decision} | {escape(one.reason)} |")
+    return [*lines, ""]
+
+
+def _plan_picture(plan: Plan) -> list[str]:
+    building = plan.to_build
+    nodes = [(f"build {name}", "build") for name in building]
+    kept = len(plan.images) - len(building)
+    if not plan.deploy.deploy:
+        return _picture(nodes, kept, "", ()) if building else []
+    return _picture(nodes, kept, "gate", [(name, "good") for name in plan.destinations or ("",)])
+
+
+def _picture(
+    nodes: Sequence[tuple[str, str]],
+    kept: int,
+    gate: str,
+    targets: Sequence[tuple[str, str]],
+) -> list[str]:
+    """A small Mermaid flowchart: the plan, a node for each image, the gate, where it leads."""
     lines = ["```mermaid", "flowchart LR", '  plan(["plan"])']
-    targets = []
-    for index, one in enumerate(shown):
-        lines.append(f'  plan --> i{index}["build {one.name}"]:::build')
-        targets.append(f"i{index}")
-    if left_out > 0:
-        lines.append(f'  plan --> more["build {left_out} more"]:::build')
-        targets.append("more")
+    if gate:
+        lines.append(f'  gate{{"{_label(gate)}"}}')
+    shown = [(f"i{index}", *node) for index, node in enumerate(nodes[:NODES_SHOWN])]
+    rest = nodes[NODES_SHOWN:]
+    if rest:
+        styles = {style for _, style in rest}
+        worst = next(style for style in ("bad", "idle", "good", "build") if style in styles)
+        shown.append(("more", f"{len(rest)} more", worst))
+    for node, text, style in shown:
+        lines.append(f'  plan --> {node}["{_label(text)}"]:::{style}')
+        if gate:
+            lines.append(f"  {node} --> gate")
     if kept:
         lines.append(f'  plan -.-> kept["keep {plural(kept, "image")}"]:::idle')
-    deploying = [one.name for one in plan.environments if one.deploy]
-    if plan.deploy.deploy or deploying:
-        lines.append(f'  gate{{"gate"}} --> deploy["deploy {", ".join(deploying)}"]:::deploy')
-        lines += [f"  {target} --> gate" for target in targets] or ["  plan --> gate"]
-    lines += [
-        "  classDef build fill:#0969da,stroke:#0969da,color:#ffffff",
-        "  classDef deploy fill:#1a7f37,stroke:#1a7f37,color:#ffffff",
-        "  classDef idle fill:#8c959f,stroke:#8c959f,color:#ffffff",
-        "```",
-        "",
-    ]
-    return lines
+    if gate and not shown:
+        lines.append("  plan --> gate")
+    for index, (name, style) in enumerate(targets):
+        arrow = "-->" if style == "good" else "-.->"
+        lines.append(f'  gate {arrow} d{index}["{_label(f"deploy {name}".strip())}"]:::{style}')
+    return [*lines, *_CLASSES, "```", ""]
 
 
-def _files(plan: Plan) -> list[str]:
-    lines: list[str] = []
-    for one in plan.images:
-        if one.files:
-            lines += _folded(
-                f"{code(one.name)}: {plural(len(one.files), 'changed file')}", one.files
-            )
-    if plan.changed is not None:
-        counted = {path for one in plan.images for path in one.files}
-        rest = [path for path in plan.changed if path not in counted]
-        if rest:
-            lines += _folded(f"{plural(len(rest), 'changed file')} that no image counts", rest)
-    return lines
+def _label(text: str) -> str:
+    """Text in a node: names of images, environments and jobs; anything odd becomes '?'."""
+    return re.sub(r"[^A-Za-z0-9 ._-]", "?", text[:80])
 
 
-def _folded(title: str, paths: Sequence[str]) -> list[str]:
-    lines = [f"<details><summary>{title}</summary>", ""]
-    lines += [f"- {code(path)}" for path in paths[:FILES_SHOWN]]
-    if len(paths) > FILES_SHOWN:
-        lines.append(f"- and {len(paths) - FILES_SHOWN} more")
-    return [*lines, "", "</details>", ""]
-
-
-def _missed(plan: Plan) -> list[str]:
-    if not plan.base.missed:
+def _changed_files(plan: Plan) -> list[str]:
+    """Every changed file with the images that count it, those that count first."""
+    if not plan.changed:
         return []
-    return [
-        "<details><summary>Bases that could not be had</summary>",
-        "",
-        *(f"- {escape(one)}" for one in plan.base.missed),
-        "",
-        "</details>",
-        "",
-    ]
+    counting = [(one.name, set(one.files)) for one in plan.images if one.files]
+    counted = set().union(*(files for _, files in counting))
+    ordered = [path for path in plan.changed if path in counted]
+    ordered += [path for path in plan.changed if path not in counted]
+    items = []
+    for path in ordered[:FILES_SHOWN]:
+        names = [name for name, files in counting if path in files]
+        whose = "every image" if len(names) == len(plan.images) > 1 else listed(names)
+        items.append(
+            f"{code(shortened(path, PATH_SHOWN))}: {escape(whose) if names else 'no image'}"
+        )
+    if len(ordered) > FILES_SHOWN:
+        items.append(f"and {len(ordered) - FILES_SHOWN:,} more")
+    return _folded(plural(len(ordered), "changed file"), items)
 
 
-def _remarks(remarks: Sequence[Remark]) -> list[str]:
-    if not remarks:
+def _remark(remark: Remark) -> str:
+    where = f"{code(str(remark.where))}: " if remark.where else ""
+    return where + escape(remark.message)
+
+
+def _folded(title: str, items: Sequence[str]) -> list[str]:
+    if not items:
         return []
-    lines = [f"<details><summary>{plural(len(remarks), 'remark')}</summary>", ""]
-    for one in remarks:
-        where = f"{code(str(one.where))} " if one.where else ""
-        lines.append(f"- {where}{escape(one.message)}")
-    return [*lines, "", "</details>", ""]
+    listing = [f"- {item}" for item in items]
+    return [f"<details><summary>{title}</summary>", "", *listing, "", "</details>", ""]
 
 
 def plan_lines(plan: Plan, config: Config) -> list[Line]:
     """The plan for a terminal."""
+    lines: list[Line] = [(("bold", visible(headline(plan))),)]
+    if plan.base.nothing_to_do:
+        return lines
+    lines.append((visible(compared(plan)),))
     rows: list[tuple[str, Styled, str]] = [
         (one.name, ("blue", "build ") if one.build else ("dim", "keep  "), one.reason)
         for one in plan.images
@@ -197,46 +265,70 @@ def plan_lines(plan: Plan, config: Config) -> list[Line]:
         for one in plan.environments
     ]
     width = max((len(name) for name, _, _ in rows), default=0)
-    lines: list[Line] = [(("bold", headline(plan)),), (compared(plan),)]
-    lines += [(f"  {name:<{width}}  ", decision, f"  {reason}") for name, decision, reason in rows]
+    lines += [
+        (f"  {name:<{width}}  ", decision, f"  {visible(reason)}")
+        for name, decision, reason in rows
+    ]
     if not plan.environments:
-        lines.append((f"deploy: {'yes' if plan.deploy.deploy else 'no'}, {plan.deploy.reason}",))
-    saved = minutes_saved(plan, config)
-    if saved and not plan.base.nothing_to_do:
-        lines.append((f"about {saved:g} build minutes saved",))
-    lines += [(f"not to be had: {one}",) for one in plan.base.missed]
+        verdict = "yes" if plan.deploy.deploy else "no"
+        lines.append((f"deploy: {verdict}, {visible(plan.deploy.reason)}",))
+    saved = _saved(plan, config)
+    if saved:
+        lines.append((saved,))
+    lines += [(f"not to be had: {visible(one)}",) for one in plan.base.missed]
     return lines
+
+
+# --- a gate
 
 
 def gate_headline(gate: Gate) -> str:
     """The gate's verdict in one line, without markup."""
     if gate.open:
-        return "The gate is open: deploy"
+        return f"The gate is open: deploy{_to(gate.destinations)}"
+    if gate.blockers and gate.wanted:
+        return f"The gate is shut: {_keeps(gate.destinations)}"
     if gate.blockers:
-        return "The gate is shut: production keeps the release it runs"
+        return "Nothing to deploy, but not everything succeeded"
     return f"Nothing to deploy: {gate.reason}"
 
 
+def _keeps(destinations: Sequence[str]) -> str:
+    if not destinations:
+        return "what is deployed stays as it is"
+    verb = "keeps" if len(destinations) == 1 else "keep"
+    return f"{listed(destinations)} {verb} the old release"
+
+
 def gate_markdown(gate: Gate, config: Config) -> str:
-    """The job summary of a gate: verdict first, then what happened, then what can be done by hand."""
+    """The job summary of a gate: verdict first, then what happened, then what to do by hand."""
     lines = [f"### {escape(gate_headline(gate))}", ""]
-    if gate.open or gate.blockers:
+    if gate.open:
         lines += [f"{escape(gate.reason)}.", ""]
+    if gate.blockers:
+        shown = gate.blockers[:FILES_SHOWN]
+        lines += [f"- {escape(one)}" for one in shown]
+        if len(gate.blockers) > len(shown):
+            lines.append(f"- and {len(gate.blockers) - len(shown)} more")
+        lines += ["", _what_now(gate), ""]
     if gate.outcomes:
         lines += ["| image | result | job |", "| --- | --- | --- |"]
-        for one in gate.outcomes:
-            job = code(one.job) if one.job else "none"
-            lines.append(f"| {code(one.name)} | {_OUTCOME_TEXT[one.outcome]} | {job} |")
+        lines += [
+            f"| {code(one.name)} | {_OUTCOME_TEXT[one.outcome]} | {_job(one)} |"
+            for one in gate.outcomes
+        ]
         lines.append("")
+    told = {one.job for one in gate.outcomes}
     for title, jobs in (
         ("Succeeded", gate.succeeded),
-        ("Failed", gate.failed),
+        ("Did not succeed", gate.failed),
         ("Skipped", gate.skipped),
     ):
-        if jobs:
-            lines.append(f"- {title}: {', '.join(code(job) for job in jobs)}")
-    lines.append("")
-    if gate.blockers:
+        others = [code(job) for job in jobs if job not in told]
+        if others:
+            lines.append(f"- {title}: {', '.join(others)}")
+    lines += ["", *_gate_picture(gate)]
+    if gate.wanted and gate.blockers:
         lines += _by_hand(gate, config)
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -245,32 +337,71 @@ _OUTCOME_TEXT = {
     "built": "built",
     "failed": "**failed**",
     "cancelled": "**cancelled**",
-    "skipped": "**skipped**",
-    "unknown": "**unknown**",
+    "skipped": "skipped",
+    "unknown": "**not known**",
 }
+_OUTCOME_STYLE = {"built": "good", "failed": "bad", "cancelled": "bad", "unknown": "bad"}
+
+_URL = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._-]+)*\Z")
+
+
+def _job(one: ImageOutcome) -> str:
+    if not one.job:
+        return "none"
+    return f'<a href="{one.url}">{code(one.job)}</a>' if _URL.match(one.url) else code(one.job)
+
+
+def _what_now(gate: Gate) -> str:
+    if not gate.wanted:
+        return f"Nothing was to be deployed: {escape(gate.reason_of_plan)}."
+    places = listed(gate.destinations)
+    runs = "run" if len(gate.destinations) > 1 else "runs"
+    old = (
+        f"{escape(places)} still {runs} the old release" if places else "the old release still runs"
+    )
+    return f"Nothing was deployed: **{old}**. Mend what failed and push, or re-run the failed jobs."
+
+
+def _gate_picture(gate: Gate) -> list[str]:
+    if not gate.wanted:
+        return []
+    told = {one.job for one in gate.outcomes}
+    nodes = [(job, "bad") for job in gate.failed if job not in told]
+    nodes += [
+        (f"{one.name} {one.outcome}", _OUTCOME_STYLE.get(one.outcome, "idle"))
+        for one in sorted(gate.outcomes, key=lambda one: one.outcome == "built")
+    ]
+    style = "good" if gate.open else "idle"
+    targets = [(name, style) for name in gate.destinations or ("",)]
+    return _picture(nodes, 0, "gate open" if gate.open else "gate shut", targets)
 
 
 def _by_hand(gate: Gate, config: Config) -> list[str]:
+    """Commands that deploy the images that were built, for each environment with hosts."""
     built = [one.name for one in gate.outcomes if one.outcome == "built"]
-    lines = [
-        "Nothing was deployed: production still runs the old release. "
-        "Mend what failed and push, or re-run the failed jobs.",
+    services = list(
+        dict.fromkeys(service for name in built for service in config.image(name).services)
+    )
+    lines: list[str] = []
+    for place in config.environments:
+        if place.name in gate.destinations and built:
+            commands = hand_commands(place, services)
+            # In a code block nothing can be spelt out, and this is to be copied into a shell.
+            if commands and all(line.isprintable() for line in commands):
+                lines += ["```bash", *commands, "```", ""]
+    if not lines:
+        return []
+    names = listed(built)
+    return [
+        f"<details><summary>Deploy {escape(names)} by hand</summary>",
+        "",
+        "Only if the new images can run beside the old ones. This pulls the tags that the compose "
+        "files on the server name, and carries no file there.",
+        "",
+        *lines,
+        "</details>",
         "",
     ]
-    wanted = {one.name for one in gate.environments if one.deploy}
-    places = [one for one in config.environments if one.name in wanted and one.hosts]
-    if not built or not places:
-        return lines
-    services = [service for name in built for service in config.image(name).services]
-    lines += [
-        f"<details><summary>Deploy {', '.join(code(name) for name in built)} by hand</summary>",
-        "",
-        "Only if the new images can run beside the old ones:",
-        "",
-    ]
-    for place in places:
-        lines += ["```bash", *hand_commands(place, services), "```", ""]
-    return [*lines, "</details>", ""]
 
 
 def hand_commands(place: Environment, services: Sequence[str]) -> list[str]:
@@ -286,28 +417,37 @@ def hand_commands(place: Environment, services: Sequence[str]) -> list[str]:
         compose += ["--profile", profile]
     for path in place.compose:
         compose += ["-f", path]
-    # The directory may begin with '~', which only an unquoted word keeps.
-    directory = re.sub(r"^'?~/(.*?)'?$", r"~/\1", shlex.quote(place.directory))
+    script = [
+        f"cd {_directory(place.directory)} &&",
+        f"  {shlex.join([*compose, 'pull', *services])} &&",
+        f"  {shlex.join([*compose, 'up', '-d', '--no-deps', *services])} &&",
+        f"  {shlex.join([*compose, 'ps', *services])}",
+    ]
     lines: list[str] = []
     for host in place.hosts:
-        login, _, port = host.partition(":") if host.count(":") == 1 else (host, "", "")
-        lines += [
-            f"ssh {f'-p {port} ' if port else ''}{shlex.quote(login)}",
-            f"cd {directory}",
-            f"{shlex.join(compose)} pull {shlex.join(services)}",
-            f"{shlex.join(compose)} up -d --no-deps {shlex.join(services)}",
-            f"{shlex.join([*shlex.split(place.docker), 'ps'])} "
-            "--format 'table {{.Names}}\\t{{.Status}}\\t{{.Image}}'",
-        ]
+        login = re.fullmatch(r"(.*?@)?(?:\[(.*)\]|(.*?))(?::(\d+))?", host)
+        assert login is not None, "anything matches"
+        user, six, name, port = login.groups("")
+        address = f"{f'-p {port} ' if port else ''}{shlex.quote(user + (six or name))}"
+        lines += f"ssh {address} {shlex.quote(chr(10).join(script))}".split("\n")
     return lines
+
+
+def _directory(path: str) -> str:
+    """A directory as a shell's word; only an unquoted '~' is the home directory."""
+    if path == "~":
+        return path
+    return f"~/{shlex.quote(path[2:])}" if path.startswith("~/") else shlex.quote(path)
 
 
 def gate_lines(gate: Gate) -> list[Line]:
     """The gate for a terminal."""
-    lines: list[Line] = [(("bold", gate_headline(gate)),), (gate.reason,)]
+    lines: list[Line] = [(("bold", visible(gate_headline(gate))),)]
+    if gate.open:
+        lines.append((visible(gate.reason),))
+    lines += [(("red", "  blocked"), f"  {visible(one)}") for one in gate.blockers]
     width = max((len(one.name) for one in gate.outcomes), default=0)
     for one in gate.outcomes:
         style: Style = "green" if one.outcome == "built" else "red"
         lines.append((f"  {one.name:<{width}}  ", (style, f"{one.outcome:<9}"), f"  {one.job}"))
-    lines += [(f"  blocked: {one}",) for one in gate.blockers]
     return lines

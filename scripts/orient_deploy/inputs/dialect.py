@@ -26,7 +26,7 @@ _REPEATED = re.compile(r"(?<![^/])\*\*+(?:/\*\*+)+(?![^/])")
 
 _TOKEN = re.compile(
     rf"""
-      (?P<below>/\*\*+\Z)              # dir/**: the directory's content, or a thing called dir
+      (?P<below>(?<!\*)/\*\*+\Z)       # dir/**: what is in dir, or is itself called dir; not dir*/**
     | (?P<folders>(?<![^/])\*\*+/)     # **/x: x in any directory, also at the root
     | (?P<any>\*\*+)                   # any run of any characters
     | (?P<run>\*)                      # any run of characters without '/'
@@ -125,4 +125,6 @@ def _class(token: re.Match[str]) -> str:
         index += 1
         if low <= high:
             parts.append(f"{re.escape(low)}-{re.escape(high)}")
+    if token["negation"]:
+        return f"[^/{''.join(parts)}]"
     return f"(?!/)[{''.join(parts)}]" if parts else "(?!)"

@@ -32,8 +32,8 @@ _FIXED_END = re.compile(r"[^*\]}]*\Z")
 # Compared with text like this, any other has the same place by code points as by bytes.
 _ASCII = re.compile(r"[\x00-\x7e]*")
 
-# A ']' right after the '[' is a member; '/' never is.
-CLASS = r"\[(?P<members>\]?[^\]/]+|\])\]"
+# '!' or '^' before other members means none of them; '[!]' is an exclamation mark.
+CLASS = r"\[(?P<negation>[!^](?=[^\]/]))?(?P<members>[^\]/]+)\]"
 
 _BRACE_OR_CLASS = re.compile(rf"{CLASS}|[{{}},]")
 

@@ -61,6 +61,11 @@ OURS = [
     (["**/gen/**"], ["gen", "a/gen"], ["gen2", "regen"]),
     (["src/**/test/**"], ["src/test", "src/a/b/test/c"], ["src/tests", "srctest"]),
     (["vendor/**/**"], ["vendor", "vendor/a"], ["vendors"]),
+    (["[vw]endor/**"], ["wendor", "vendor/a"], ["endor"]),
+    # But a name that a wildcard stands for is a directory's, or '!*/**' would exclude all files.
+    (["*/**"], ["a/b", "a/b/c"], ["a"]),
+    (["**", "!*/**"], ["a", ".b"], ["a/b"]),
+    (["vendor*/**/**"], ["vendor/a", "vendors/a/b"], ["vendor", "vendors"]),
     (["vendor/**/*"], ["vendor/a", "vendor/a/b"], ["vendor"]),
     # Names are not treated by their looks.
     (["**"], [".a", "a/.b/.c", "line\nbreak", "a/\udcff\udc80", "a b", "::error::"], []),
@@ -78,7 +83,9 @@ OURS = [
     # Classes.
     (["app/[id]/page.tsx"], ["app/i/page.tsx", "app/d/page.tsx"], ["app/[id]/page.tsx"]),
     (["app/[[]id]/page.tsx"], ["app/[id]/page.tsx"], ["app/i/page.tsx"]),
-    (["[]]x"], ["]x"], ["x", "[]]x"]),
+    (["[]x]"], ["[]x]"], ["x", "]"]),
+    (["a[!b-d]e", "a[^b]f"], ["aae", "a!e", "a\ne", "adf"], ["ace", "a/e", "abf", "ae"]),
+    (["[^]"], ["^"], ["a"]),
     (["[0-9a-c_-]"], ["5", "b", "_", "-"], ["d", "/", "55"]),
     (["[!]a"], ["!a"], ["a", "ba"]),
     (["a[--0]b"], ["a-b", "a.b", "a0b"], ["a/b"]),
@@ -175,7 +182,23 @@ assert "pathspec" in sys.modules
 # Properties. Small alphabets, so that patterns and paths meet.
 TEXT = st.text(st.sampled_from("aab/.-\n") | st.sampled_from("é\udc80\udcff\ue000😀"), max_size=8)
 PIECE = (
-    st.sampled_from(["*", "**", "**/", "/**", "/", "[ab]", "[a-]", "{a,b}", "{a/**,}", "[", "]"])
+    st.sampled_from(
+        [
+            "*",
+            "**",
+            "**/",
+            "/**",
+            "/",
+            "[ab]",
+            "[a-]",
+            "[!a]",
+            "[^.-a]",
+            "{a,b}",
+            "{a/**,}",
+            "[",
+            "]",
+        ]
+    )
     | st.sampled_from(["{", "}", ",", "!", "(", "a", "b", "a/b", "***", "/**/"])
     | TEXT
 )
@@ -268,7 +291,8 @@ def _defined(pattern: str, path: str) -> bool:
         if rest == "":
             return to == len(path)
         starts_segment = at == 0 or pattern[at - 1] == "/"
-        if rest.startswith("/**") and set(rest.split("/")[1:]) == {"**"} and to == len(path):
+        below = rest.startswith("/**") and set(rest.split("/")[1:]) == {"**"}
+        if below and not pattern[:at].endswith("*") and to == len(path):
             return True
         if rest.startswith("**/") and starts_segment and fits(at + 3, to):
             return True
@@ -285,19 +309,24 @@ def _defined(pattern: str, path: str) -> bool:
             return any(fits(at + 1, end) for end in ends)
         if to == len(path):
             return False
-        close = rest.find("]", 2)
-        if rest[0] == "[" and close > 0 and "/" not in rest[:close]:
-            return path[to] in _members(rest[1:close]) and fits(at + close + 1, to + 1)
+        close = rest.find("]")
+        if rest[0] == "[" and close > 1 and "/" not in rest[:close]:
+            return _is_member(path[to], rest[1:close]) and fits(at + close + 1, to + 1)
         return path[to] == rest[0] and fits(at + 1, to + 1)
 
     return fits(0, 0)
 
 
-def _members(text: str) -> set[str]:
-    members: set[str] = set()
+def _is_member(character: str, text: str) -> bool:
+    if len(text) > 1 and text[0] in "!^":
+        return character != "/" and not _listed(character, text[1:])
+    return character != "/" and _listed(character, text)
+
+
+def _listed(character: str, text: str) -> bool:
     while text:
         ranged = len(text) > 2 and text[1] == "-"
-        last = text[2] if ranged else text[0]
-        members |= {chr(code) for code in range(ord(text[0]), ord(last) + 1)}
+        if text[0] <= character <= text[2 if ranged else 0]:
+            return True
         text = text[3 if ranged else 1 :]
-    return members - {"/"}
+    return False

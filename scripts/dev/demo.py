@@ -1,0 +1,189 @@
+"""The demo: a few pushes to the sample repository, planned as the action plans them on a runner.
+
+Everything is made in one temporary folder and removed with it. Decides nothing itself: it sets the
+stage for `scripts/run plan`, and shows what that printed and wrote. With --repo it replays a
+repository instead, through `scripts/run replay`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from dev.sample import Push, Pushed, Sample
+
+ROOT = Path(__file__).resolve().parents[2]
+PUSHES = ("dashboard", "lockfile", "nginx", "docs", "slack")
+SUMMARY_OF = "dashboard"  # one is enough to see what a summary looks like
+TIMEOUT_S = 300  # the first run installs a few wheels
+
+EXIT_OUR_FAULT = 70
+
+# What a runner or another tool would say to git, or to the action, about other repositories.
+_FOREIGN = ("GITHUB_", "RUNNER_", "ACTIONS_", "INPUT_", "GIT_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What one run of the action left: its lines, its outputs and its summary."""
+
+    code: int
+    printed: str
+    outputs: Mapping[str, str]
+    summary: str
+
+
+def main() -> int:
+    """Run the demo; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo",
+        allow_abbrev=False,
+        description="Show what the action decides about a few pushes to a sample repository, "
+        "or about the last commits of a repository of yours.",
+    )
+    parser.add_argument("--repo", metavar="PATH", help="replay this repository; it is only read")
+    parser.add_argument("--last", metavar="N", type=int, help="how many commits (20)")
+    arguments = parser.parse_args()
+    if arguments.repo == "":
+        parser.error("--repo: give the folder of a repository")
+    if arguments.last is not None and arguments.repo is None:
+        parser.error("--last counts the commits of --repo: give both")
+    if arguments.last is not None and not 1 <= arguments.last <= 10_000:
+        parser.error("--last: give a number from 1 to 10000")
+    signal.signal(signal.SIGTERM, _stop)  # so that the temporary folder goes then as well
+    with tempfile.TemporaryDirectory(prefix="orient-deploy-demo-") as temporary:
+        if arguments.repo is not None:
+            return replay(arguments.repo, arguments.last or 20, Path(temporary))
+        return show(Path(temporary))
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def environment(temporary: Path) -> dict[str, str]:
+    """The environment of whoever runs the demo, with nothing of a runner's, and its caches here."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    tools, cache = temporary / "tools", temporary / "cache"
+    tools.mkdir(exist_ok=True)
+    return {**kept, "RUNNER_TEMP": str(tools), "XDG_CACHE_HOME": str(cache)}
+
+
+def replay(path: str, last: int, temporary: Path) -> int:
+    """The last commits of a repository; the exit code is that of `orient-deploy replay`."""
+    command = ["bash", str(ROOT / "scripts" / "run"), "replay", f"--path={path}", f"--last={last}"]
+    sys.stdout.flush()
+    return subprocess.run(command, env=environment(temporary), timeout=TIMEOUT_S).returncode
+
+
+def show(temporary: Path) -> int:
+    """Every push of the demo with what the action said; 70 when that is not what it should be."""
+    sys.path.append(str(ROOT / "scripts"))
+    from dev import sample
+
+    print("A repository with three images. Each push to main, in turn,")
+    print("is planned by `scripts/run plan` in a runner's environment, as the action does it.")
+    repository = sample.build(temporary / "workspace")
+    wrong = []
+    for push in map(sample.push_named, PUSHES):
+        ran = run_action(repository, repository.push(push), temporary)
+        print(f"\n== {push.name}: {push.subject}")
+        print(ran.printed.rstrip())
+        if ran.code:
+            print(f"scripts/run plan ended with exit code {ran.code}", file=sys.stderr)
+            return ran.code
+        print(f"outputs: builds={ran.outputs['builds']} deploy={ran.outputs['deploy']}")
+        if push.name == SUMMARY_OF:
+            print("\nThe summary that GitHub shows with the run (Markdown, folded here):")
+            print("\n".join(f"  | {line}" for line in folded(ran.summary)))
+        if not as_expected(push, ran.outputs):
+            wrong.append(push.name)
+    if wrong:
+        print(f"\nnot what the sample expects: {', '.join(wrong)}", file=sys.stderr)
+        return EXIT_OUR_FAULT
+    print(f"\nAll {len(PUSHES)} decisions are those that the sample expects.")
+    print("Your own repository: scripts/demo --repo PATH --last 20")
+    return 0
+
+
+def run_action(repository: Sample, pushed: Pushed, temporary: Path) -> Ran:
+    """One run of the action at the root, as a step on a runner gets it."""
+    from dev.sample import DEFAULT_BRANCH, REPOSITORY
+
+    ref = f"refs/heads/{DEFAULT_BRANCH}"
+    event, output, summary = (temporary / name for name in ("event.json", "output", "summary"))
+    payload = {
+        "ref": ref,
+        "before": pushed.before,
+        "after": pushed.after,
+        "created": False,
+        "deleted": False,
+        "forced": False,
+        "repository": {"full_name": REPOSITORY, "default_branch": DEFAULT_BRANCH},
+    }
+    event.write_text(json.dumps(payload), encoding="utf-8")
+    output.write_bytes(b"")
+    summary.write_bytes(b"")
+    done = subprocess.run(
+        ["bash", str(ROOT / "scripts" / "run"), "plan"],
+        cwd=repository.path,
+        timeout=TIMEOUT_S,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        env={
+            **environment(temporary),
+            "CI": "true",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": "push",
+            "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_SHA": pushed.after,
+            "GITHUB_REF": ref,
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_WORKSPACE": str(repository.path),
+            "GITHUB_OUTPUT": str(output),
+            "GITHUB_STEP_SUMMARY": str(summary),
+        },
+    )
+    return Ran(
+        code=done.returncode,
+        printed=done.stdout,
+        outputs=read_outputs(output.read_text(encoding="utf-8")),
+        summary=summary.read_text(encoding="utf-8"),
+    )
+
+
+def read_outputs(text: str) -> dict[str, str]:
+    """Names and values of a file in the form of GITHUB_OUTPUT, as our own actions write it."""
+    found = re.findall(r"^([\w-]+)<<(\S+)\n(.*?)\n?^\2$", text, re.MULTILINE | re.DOTALL)
+    return {name: value for name, _, value in found}
+
+
+def as_expected(push: Push, outputs: Mapping[str, str]) -> bool:
+    """Whether the outputs say what the sample's table says."""
+    builds = {name for name, value in json.loads(outputs["builds"]).items() if value == "true"}
+    return builds == set(push.builds) and (outputs["deploy"] == "true") == push.deploy
+
+
+def folded(summary: str) -> list[str]:
+    """A summary for a screen: its blank lines left out, and of the picture one line."""
+    picture = re.sub(r"```mermaid\n.*?```", "(a picture of the pipeline)", summary, flags=re.DOTALL)
+    return [line for line in picture.splitlines() if line]
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -1,4 +1,5 @@
-"""Independent implementations on Node: picomatch, and GitHub's own expression evaluator and parsers.
+"""Independent implementations on Node: picomatch, GitHub's expression evaluator and parsers, and
+Mermaid for a browser.
 
 Installed once into `.cache/node` under the root of the repository, from exact versions, and bundled
 there; then each oracle is one long-lived process that answers JSON lines. Without node and npm a
@@ -61,8 +62,8 @@ def evaluate_expression(
     """The value of an expression, with or without `${{ }}` around it, as GitHub evaluates it.
 
     `status` is what the status functions go by; the `success()` that GitHub puts in front of a
-    job's `if` without a status function is not added here. Text beside `${{ }}` (a trailing newline,
-    say) makes a string on GitHub and is refused here, because as a condition it is always true.
+    job's `if` without a status function is not added here. Text beside `${{ }}` (a newline, say)
+    makes a string on GitHub and is refused here, because as a condition it is always true.
 
     Raises:
         OracleError: the expression does not parse, or names a context that was not given.
@@ -92,6 +93,11 @@ def _parse(kind: str, source: Path | str) -> list[str]:
         name, content = f"{kind}.yml", source
     errors: list[str] = _ask("workflow_parser", {"kind": kind, "name": name, "content": content})
     return errors
+
+
+def mermaid_script() -> Path:
+    """Mermaid as one script for a page in a browser; it defines `mermaid`."""
+    return _bundles() / "mermaid.js"
 
 
 _running: dict[str, subprocess.Popen[str]] = {}

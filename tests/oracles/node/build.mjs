@@ -1,5 +1,7 @@
 // Bundles the oracles into the folder named on the command line, once per installation: GitHub's packages
 // import JSON files, which Node 20 refuses without a bundler.
+import { copyFile } from "node:fs/promises";
+
 import { build } from "esbuild";
 
 await build({
@@ -15,3 +17,5 @@ await build({
   },
   logLevel: "warning",
 });
+// For a browser, and one file as it comes.
+await copyFile("node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js", `${process.argv[2]}/mermaid.js`);

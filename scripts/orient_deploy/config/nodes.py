@@ -22,7 +22,8 @@ MAX_DEPTH = 20  # the format itself needs 6
 
 _UNPRINTABLE = re.compile(
     # What YAML forbids, and three line separators of YAML 1.1 that no editor counts as a line.
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    # Listed rather than negated: a class of nearly all characters takes 6 ms to compile.
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _LINE_BREAK = re.compile("\r\n|\r|\n")
 _QUOTING = (

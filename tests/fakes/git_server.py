@@ -28,6 +28,7 @@ class GitServerOptions:
     # False: only the ids of advertised tips are handed out. git enforces this only with version 0
     # of its protocol, which is then spoken.
     any_id: bool = True
+    settings: tuple[tuple[str, str], ...] = ()  # more of git's configuration
     token: str = ""  # asked for, as a password of the user x-access-token
     hang: bool = False  # takes every request and never answers
     hang_after: int | None = None  # the same, from the n-th request on
@@ -145,6 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
             "uploadpack.allowFilter": str(options.allow_filter).lower(),
             "uploadpack.allowAnySHA1InWant": str(options.any_id).lower(),
             "safe.directory": "*",
+            **dict(options.settings),
         }
         environment = {
             "PATH": os.environ["PATH"],

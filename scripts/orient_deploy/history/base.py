@@ -23,6 +23,7 @@ SHORT = 7
 # What git refuses in a name, but for ~ ^ @ { } of HEAD~1 and main@{upstream}; and a leading dash.
 _NO_REVISION = re.compile(r"^-|[\x00-\x20\x7f:?*\[\\\ud800-\udfff]|\.\.|^$")
 _NO_REF = re.compile(r"[\x00-\x20\x7f:?*\[\\^~\ud800-\udfff]|\.\.|//|/$|^$|@\{|\.lock$")
+_FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _RECORD_EVENTS = ("schedule", "workflow_run", "repository_dispatch", "workflow_dispatch")
 
 
@@ -404,16 +405,11 @@ def _next_older(
 
 
 def _explicit(name: str, head: str, event: Event, repository: Repository) -> Base:
-    if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name):
-        repository.obtain(Want(name))
-        if not repository.has(name) and name not in repository.gone:
-            # Nobody said that it names nothing: the server could not be asked.
-            return _missed(
-                f"the input 'base', {name[:SHORT]}, could not be fetched",
-                repository.lost.get(name, ""),
-            )
-    commit = _named_by_input("base", name, event, repository, head)
-    reason = "the input 'base'" if name.startswith(commit[:SHORT]) else f"the input 'base', {name}"
+    try:
+        commit = _named_by_input("base", name, event, repository, head)
+    except RemoteError as error:  # nobody said that it names nothing
+        return _missed(f"the input 'base', {_shortened(name)}, could not be fetched", error.why)
+    reason = "the input 'base'" if commit.startswith(name) else f"the input 'base', {name}"
     return Base(commit=commit, reason=reason)
 
 
@@ -427,6 +423,12 @@ def _named_by_input(
         found, why = _find(name, repository, head)
         if found:
             return found
+        if repository.remote is not None and repository.offline:
+            raise RemoteError(
+                f"input '{label}': {_shortened(name)} cannot be had",
+                repository.offline,
+                "Run again, check the token, or check out the repository with more history",
+            )
     where = event.repository or (repository.checkout.directory if repository.checkout else "")
     raise InputError(
         f"input '{label}': {name!r} names no commit of {where or 'the repository'}",
@@ -435,43 +437,37 @@ def _named_by_input(
     )
 
 
+def _shortened(name: str) -> str:
+    return name[:SHORT] if _FULL_ID.fullmatch(name) else name
+
+
 def _find(name: str, repository: Repository, head: str) -> tuple[str, str]:
-    why = "there is no such branch, tag or commit in the checkout"
+    """The commit, or '' and why not. Branches and tags come before short ids, as in git."""
+    if _FULL_ID.fullmatch(name):
+        repository.obtain(Want(name))
+        return repository.commit(name), repository.lost.get(name, "")
     relative = re.fullmatch(r"(?:HEAD|@)((?:[~^][0-9]*)+)", name)
     if relative and head:
-        found = repository.ancestor(head, relative[1])
-        return found, "" if found else "its history is shorter, or could not be fetched"
-    if re.fullmatch(r"[0-9a-f]{4,64}", name):
-        repository_commit = repository.commit(name)
-        if repository_commit:
-            return repository_commit, ""
+        return repository.ancestor(head, relative[1]), "its history does not reach that far"
     if repository.checkout is not None:
         for found in repository.checkout.tips(repository.git, name, f"refs/remotes/origin/{name}"):
             if found:
-                # A shallow clone may have the ref; the objects are the same.
                 return found, ""
+    is_id = re.fullmatch(r"[0-9a-f]{4,63}", name) is not None
+    why = "there is no such branch, tag or commit in the checkout"
     if repository.remote is None:
         return "", why
-    if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name):
-        repository.obtain(Want(name))
-        return repository.commit(name), repository.lost.get(name, "")
     if _NO_REF.search(name) or name.startswith("/"):
         return "", f"{why}, and a server knows no such expression"
-    refs, unreachable = repository.server_refs(
-        *([name] if name.startswith("refs/") else []), f"refs/heads/{name}", f"refs/tags/{name}"
-    )
-    if unreachable:
-        return "", f"{why}, and {unreachable}"
+    full = [name] if name.startswith("refs/") else []
+    refs, _ = repository.server_refs(*full, f"refs/heads/{name}", f"refs/tags/{name}")
     for ref, oid in refs.items():
         repository.obtain(Want(oid, ref))
-        commit = repository.commit(oid)
-        if commit:
+        if commit := repository.commit(oid):
             return commit, ""
-    if re.fullmatch(r"[0-9a-f]{4,64}", name):
-        return (
-            "",
-            "the checkout does not have it, and a server finds commits by their full SHA only",
-        )
+    if is_id:
+        why = f"{why}, and a server finds commits by their full SHA only"
+        return repository.commit(name), why
     return "", "neither the checkout nor the server has such a branch, tag or commit"
 
 

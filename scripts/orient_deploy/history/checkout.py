@@ -113,10 +113,12 @@ def discover(git: Git, directory: str) -> Checkout:
         if found:
             return found
     if b"dubious ownership" in done.err or b"unsafe repository" in done.err:
+        advice = re.search(rb"safe\.directory (.+)", done.err)
+        top = os.fsdecode(advice[1]) if advice else os.path.abspath(directory)
         raise InputError(
             f"git does not trust the repository in {directory}",
             "another user owns it",
-            f"If you trust it, run: git config --global --add safe.directory {directory}",
+            f"If you trust it, run: git config --global --add safe.directory {top}",
         )
     raise InputError(
         f"{directory} is not in a git repository",

@@ -38,10 +38,12 @@ _ALWAYS = {
 }
 # Reading needs no configuration but the repository's own, and no network at all: git before 2.44
 # may not know GIT_NO_LAZY_FETCH, but an empty list of protocols stops a lazy fetch in each of them.
-# GIT_CONFIG_GLOBAL is known since 2.32; older ones read a file that reading commands hardly heed.
+# GIT_CONFIG_GLOBAL is known since 2.32; older ones look in HOME and XDG_CONFIG_HOME.
 _READING = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",  # git for Windows knows this name too
+    "HOME": "/dev/null",
+    "XDG_CONFIG_HOME": "/dev/null",
     "GIT_ALLOW_PROTOCOL": "",
 }
 
@@ -61,7 +63,7 @@ class Done:
         told = [line for line in lines if line.startswith(("fatal: ", "error: "))] or lines
         text = told[-1] if told else f"exit code {self.code}"
         text = re.sub(r"^(?:fatal|error): ", "", text)
-        return "".join(c if c.isprintable() else " " for c in text)[:300].strip()
+        return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 class GitFailed(EnvironmentLacks):

@@ -49,7 +49,7 @@ class Remote:
     server_url: str  # https://github.com
     repository: str  # owner/name
     token: str = field(default="", repr=False)
-    timeout_s: float = 60.0  # for each git child
+    timeout_s: float = 120.0  # for each git child
     pause: Callable[[float], None] = field(default=_sleep, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -129,7 +129,7 @@ class Remote:
         return self._judge(done)
 
     def _judge(self, done: Done) -> tuple[Answer, bool]:
-        said = self.scrub(done.message)
+        said = self.scrub(done.message)[:300]  # cut after scrubbing: half a token is one, too
         if found := re.search(rb"not our ref ([0-9a-f]{40,64})", done.err):
             clause = f'the server answered "not our ref {found[1].decode()[:7]}"'
             return Answer("gone", clause=clause, about=found[1].decode()), False

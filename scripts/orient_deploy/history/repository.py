@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar, cast
 
-from orient_deploy.errors import RemoteError
+from orient_deploy.errors import EnvironmentLacks, RemoteError
 from orient_deploy.history.checkout import NEWEST_FIRST, Checkout
 from orient_deploy.history.git import LOCAL_TIMEOUT_S, Git, GitFailed, end
 from orient_deploy.history.model import Change, Status
@@ -80,7 +80,7 @@ class Repository:
         self.gone: set[str] = set()  # those among them of which the server says so
         self._commits: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._objects: _Objects | None = None
-        self._offline = ""  # why the server is not asked again
+        self.offline = ""  # why the server is not asked, or not again
         self._no_ids = False
         self._no_filter = False
         self._format = checkout.object_format if checkout else object_format
@@ -95,9 +95,14 @@ class Repository:
         self._git_dir = f"--git-dir={self.directory}"
         try:
             self._lay_out()
-        except BaseException:
-            remove_tree(self.directory)
-            raise
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                remove_tree(self.directory)
+            raise EnvironmentLacks(
+                f"the temporary directory {temporary} cannot be used",
+                error.strerror or str(error),
+                "Point RUNNER_TEMP at a directory that can be written, with some space left",
+            ) from None
 
     def __enter__(self) -> Repository:
         return self
@@ -114,7 +119,8 @@ class Repository:
         """End what runs and remove the private repository."""
         self._end_objects()
         self.git.close()
-        remove_tree(self.directory)
+        with contextlib.suppress(OSError):  # the answer stands; the runner empties its RUNNER_TEMP
+            remove_tree(self.directory)
 
     # --- what a commit holds
 
@@ -197,7 +203,7 @@ class Repository:
             if oid and content is None:
                 raise RemoteError(
                     f"the content of {path!r} at {commit[:7]} cannot be had",
-                    self._offline or "it is neither in the checkout nor on the server",
+                    self.offline or "it is neither in the checkout nor on the server",
                     "Check out the repository in an earlier step, or give a token that can read it",
                 )
             result[path] = content[1] if content else None
@@ -228,12 +234,12 @@ class Repository:
             elif answer.kind == "no-ids":
                 self._no_ids = True
             else:
-                self._offline = answer.clause
+                self.offline = answer.clause
         if not missing or self._unreachable(w.commit for w in missing):
             return
         self._fetch_plainly(w.ref for w in missing)
         missing = [w for w in missing if not self.has(w.commit)]
-        clause = self._offline or "the server hands out no commits by their id"
+        clause = self.offline or "the server hands out no commits by their id"
         self._lose((w.commit for w in missing), clause)
 
     def merge_base(self, one: str, other: str) -> str | None:
@@ -262,8 +268,18 @@ class Repository:
                 return None, f"no common commit within {LAST_DEPTH} commits of history"
             clause = self._fetch_history((one, other), depth)
             if clause:
-                return None, clause
+                # An id that is gone may have been rebased away; the ref has what came instead.
+                by_name = [
+                    Want(ref=want.ref) if want.commit in self.gone and want.ref else want
+                    for want in (one, other)
+                ]
+                if by_name == [one, other]:
+                    return None, clause
+                one, other = by_name
+                continue
             one, other = (Want(self._named(want), want.ref) for want in (one, other))
+            if not (one.commit and other.commit):
+                return None, "the server did not send it"
             depth = depth * 2 or FIRST_DEPTH
 
     def ancestor(self, commit: str, steps: str) -> str:
@@ -279,21 +295,15 @@ class Repository:
                 return ""
             depth *= 2
 
-    def named(self, want: Want) -> str:
-        """The commit of a want, asking the server for a ref's tip where that is all it has."""
-        if not self._named(want):
-            self._fetch_history((want,), 1)
-        return self._named(want)
-
     def server_tags(self) -> tuple[dict[str, str], str]:
         """The server's tags and the commits they stand for, newest version first, or why not."""
         if self._unreachable(()):
-            return {}, self._offline
+            return {}, self.offline
         assert self.remote is not None
         arguments = [*NEWEST_FIRST, "ls-remote", "--tags", "--sort=-version:refname"]
         answer = self.remote.ask(self.git, [self._git_dir, *arguments, self.remote.url])
         if answer.kind != "done":
-            self._offline = answer.clause
+            self.offline = answer.clause
             return {}, answer.clause
         tags: dict[str, str] = {}
         peeled: dict[str, str] = {}
@@ -309,11 +319,11 @@ class Repository:
     def server_refs(self, *refs: str) -> tuple[dict[str, str], str]:
         """The ids of those of the full ref names that the server has, or why it cannot be asked."""
         if self._unreachable(()):
-            return {}, self._offline
+            return {}, self.offline
         assert self.remote is not None
         answer = self.remote.ask(self.git, [self._git_dir, "ls-remote", self.remote.url, *refs])
         if answer.kind != "done":
-            self._offline = answer.clause
+            self.offline = answer.clause
             return {}, answer.clause
         rows = (line.partition("\t") for line in os.fsdecode(answer.out).splitlines())
         return {ref: oid for oid, _, ref in rows if ref in refs}, ""
@@ -466,11 +476,11 @@ class Repository:
 
     def _unreachable(self, names: Iterable[str]) -> bool:
         """Whether there is no use in asking the server; `names` are lost then."""
-        if self.remote is None and not self._offline:
-            self._offline = "no server is known to ask for it"
-        if self._offline:
-            self._lose(names, self._offline)
-        return bool(self._offline)
+        if self.remote is None and not self.offline:
+            self.offline = "no server is known to ask for it"
+        if self.offline:
+            self._lose(names, self.offline)
+        return bool(self.offline)
 
     def _named(self, want: Want) -> str:
         """The commit of a want if it is here."""
@@ -497,14 +507,17 @@ class Repository:
     def _fetch_history(self, wants: Sequence[Want], depth: int) -> str:
         """Fetch `depth` commits of history (0: all that is missing); why not, or ''."""
         if self._unreachable(()):
-            return self._offline
+            return self.offline
         if not self._no_ids:
             answer = self._fetch([want.commit or want.ref for want in wants], depth)
             if answer.kind == "done":
                 return ""
+            if answer.kind == "gone":
+                self._lose([answer.about], answer.clause)
+                self.gone.add(answer.about)
+            if answer.kind == "failed":
+                self.offline = answer.clause
             if answer.kind != "no-ids":
-                if answer.kind == "failed":
-                    self._offline = answer.clause
                 return answer.clause
             self._no_ids = True
         return self._fetch_plainly(want.ref for want in wants)
@@ -517,7 +530,7 @@ class Repository:
             if answer.kind == "done":
                 return ""
             if answer.kind != "no-ref" or answer.about not in sources:
-                self._offline = answer.clause
+                self.offline = answer.clause
                 return answer.clause
             self._lose([answer.about], answer.clause)
             sources.remove(answer.about)
@@ -544,7 +557,7 @@ class Repository:
         options = [] if self._no_filter else ["--filter=blob:none"]
         answer = self._run_fetch(options, oids, ["-c", "fetch.negotiationAlgorithm=noop"])
         if answer.kind != "done":
-            self._offline = answer.clause
+            self.offline = answer.clause
 
     def _run_fetch(
         self, options: Sequence[str], refspecs: Sequence[str], settings: Sequence[str] = ()
@@ -589,7 +602,7 @@ class _Objects:
         limit.start()
         try:
             return [self._ask(name.encode("utf-8", "surrogateescape")) for name in names]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, IndexError) as error:
             raise GitFailed(
                 "git cat-file stopped answering",
                 str(error) or "it ended",

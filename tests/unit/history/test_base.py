@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from orient_deploy.errors import InputError
 from orient_deploy.history import Change, Remote, find_checkout, resolve
+from orient_deploy.history.base import Known, Nothing, candidates
 from orient_deploy.runner.event import Event
 from tests.fakes.git_server import GitServer, GitServerOptions
 from tests.fakes.repositories import check_out, run_git
@@ -165,6 +167,73 @@ ROWS = {
 
 # What has no base whatever the clone holds is tried without one only.
 IN_CLONES = [name for name, row in ROWS.items() if row.base or "gone" in name or "tag" in name]
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "reason"),
+    [
+        pytest.param(
+            *("merge_group", {}, "the merge group's event names no base commit"), id="merge-group"
+        ),
+        pytest.param(
+            *(
+                "pull_request",
+                {},
+                "the pull_request event does not name the pull request's commits",
+            ),
+            id="pull-request",
+        ),
+        pytest.param(*("release", {}, "the release event names no tag"), id="release"),
+        pytest.param(*("push", {}, "the push event does not name the commit before it"), id="push"),
+        pytest.param(
+            *("push", {"ref": "refs/heads/x", "default_branch": ""}),
+            "the event does not name the default branch to compare with",
+            id="push-elsewhere",
+        ),
+        pytest.param(
+            *("push", {"ref": "refs/heads/x", "default_branch": "a..b"}),
+            "the event does not name the default branch to compare with",
+            id="default-branch-that-is-no-name",
+        ),
+    ],
+)
+def test_an_event_that_says_too_little_builds_everything(
+    name: str, facts: dict[str, object], reason: str, history: History
+) -> None:
+    event = history.event(name, **facts)
+    deploying = event.branch == "main"
+    assert candidates(event, history.third, deploying=deploying, is_version=is_version) == (
+        Nothing(reason=reason),
+    )
+
+
+def test_a_tag_without_tag_pattern_builds_everything(history: History) -> None:
+    event = history.event(ref="refs/tags/v1.1.0")
+    (only,) = candidates(event, history.third, deploying=False, is_version=None)
+    assert only == Nothing(reason="there is no tag-pattern to find the previous version with")
+
+
+def test_a_recorded_commit_comes_first(history: History, remote: Remote, opening: Opening) -> None:
+    record = Known(commit=history.first, reason="the last recorded build", what="the record")
+    lost = Known(commit=GONE, reason="the last recorded build", what="the last recorded build")
+    event = history.event(before=history.second)
+    there = opening(remote=remote)
+
+    first = resolve(event, there, deploying=True, recorded=(record,))
+    second = resolve(event, there, deploying=True, recorded=(lost,))
+
+    assert (first.base.commit, first.base.reason) == (history.first, "the last recorded build")
+    assert (second.base.commit, second.base.reason) == (history.second, "the tip before this push")
+    assert second.base.missed == (
+        "the last recorded build, 1234567, is no longer on the server: "
+        'the server answered "not our ref 1234567"',
+    )
+
+
+def test_an_event_without_a_commit_is_wrong_input(history: History, opening: Opening) -> None:
+    with pytest.raises(InputError, match="there is no commit to decide about"):
+        resolve(history.event(sha=""), opening(), deploying=True)
+
 
 CLONES: dict[str, tuple[str, ...]] = {
     "full": (),

@@ -131,6 +131,27 @@ def test_a_server_without_filters_needs_no_second_fetch(history: History, openin
     assert len(server.requests) == 2
 
 
+def test_a_server_that_refuses_filters(history: History, opening: Opening) -> None:
+    """It knows them and answers with an error, unlike one that does not."""
+    options = GitServerOptions(settings=(("uploadpackfilter.allow", "false"),))
+    with GitServer(history.root, options) as server:
+        there = opening(remote=remote_of(server.url))
+        base = resolve(history.event(before=history.second), there, deploying=True).base
+        assert base.commit == history.second
+        assert there.read(history.third, "package.json") == b"{}"
+
+    assert len(server.requests) == 4
+
+
+def test_a_strict_server_without_the_branch(history: History, opening: Opening) -> None:
+    event = history.event(sha=history.work, ref="refs/heads/deleted")
+    with GitServer(history.root, GitServerOptions(any_id=False)) as server:
+        there = opening(remote=remote_of(server.url))
+        with pytest.raises(RemoteError, match="no commits by their id"):
+            resolve(event, there, deploying=True)
+    assert "couldn't find remote ref" in there.lost["refs/heads/deleted"]
+
+
 def test_a_sha256_repository_without_a_checkout(opening: Opening, tmp_path: Path) -> None:
     builder = RepositoryBuilder(tmp_path / "acme" / "app", "sha256")
     first = builder.commit({"a": "1"})
@@ -201,6 +222,24 @@ def test_history_is_deepened_until_the_fork_point(
 
     assert len(server.requests) - taken <= 4 * 3  # depths 2, 4, 8 and 16
     assert there.changes(fork, tip)
+
+
+def test_a_head_that_was_rebased_away_is_found_by_its_name(
+    history: History, remote: Remote, opening: Opening
+) -> None:
+    there = opening(remote=remote)
+    head = Want(GONE, "refs/pull/7/head")
+    assert there.fork_point(Want(history.third), head) == (history.first, "")
+
+
+def test_a_fork_point_with_a_commit_that_is_gone(
+    history: History, remote: Remote, opening: Opening
+) -> None:
+    there = opening(remote=remote)
+    found, why = there.fork_point(Want(history.third), Want(GONE))
+    assert (found, why) == (None, 'the server answered "not our ref 1234567"')
+    nowhere = Want(ref="refs/heads/nowhere")
+    assert there.fork_point(Want(history.third), nowhere)[0] is None
 
 
 def test_history_is_not_deepened_without_end(
@@ -541,16 +580,65 @@ def test_an_input_that_names_nothing(
     assert "leave" in caught.value.next_step
 
 
+@pytest.mark.parametrize("name", ["{first}", "feature", "HEAD~1"])
 def test_explicit_base_that_nobody_could_be_asked_for(
-    history: History, opening: Opening, tmp_path: Path
+    name: str, history: History, opening: Opening, tmp_path: Path
 ) -> None:
     """Not wrong input: the server may well have it. Everything is built."""
     checkout = shallow_checkout(history, tmp_path / "c", history.third, "refs/heads/main")
     with refusing_server() as url:
         there = opening(checkout, remote_of(url))
-        resolution = resolve(history.event(), there, deploying=True, explicit_base=history.first)
+        name_of_base = name.format(**dataclasses.asdict(history))
+        resolution = resolve(history.event(), there, deploying=True, explicit_base=name_of_base)
     assert resolution.base.commit is None
-    assert resolution.base.reason == f"the input 'base', {history.first[:7]}, could not be fetched"
+    shown = name.format(first=history.first[:7])
+    assert resolution.base.reason == f"the input 'base', {shown}, could not be fetched"
+    assert "the server could not be reached" in resolution.base.missed[0]
+
+
+def test_a_commit_that_nobody_could_be_asked_for(history: History, opening: Opening) -> None:
+    with refusing_server() as url, pytest.raises(RemoteError, match="could not be reached"):
+        resolve(history.event(), opening(None, remote_of(url)), deploying=True, commit="feature")
+
+
+def test_a_branch_may_look_like_an_id(
+    history: History, opening: Opening, git: Git, tmp_path: Path
+) -> None:
+    """As in git, the branch wins; a short id alone is found where the commit is at hand."""
+    bare = tmp_path / "bare"
+    run_git("clone", "-q", "--bare", f"file://{history.directory}", bare)
+    run_git("-C", bare, "branch", history.first[:5], history.tip)
+    there = opening(find_checkout(str(bare)))
+
+    def base(name: str) -> str | None:
+        return resolve(history.event(), there, deploying=True, explicit_base=name).base.commit
+
+    assert base(history.first[:5]) == history.tip
+    assert base(history.first[:6]) == history.first
+
+
+def test_short_id_without_a_checkout(history: History, remote: Remote, opening: Opening) -> None:
+    there = opening(remote=remote)
+    event = history.event(before=history.second)
+
+    found = resolve(event, there, deploying=True, explicit_base=history.second[:8])
+
+    assert found.base.commit == history.second  # it came with the event's own commits
+
+
+def test_a_blobless_checkout_is_not_made_to_fetch(
+    history: History, opening: Opening, tmp_path: Path
+) -> None:
+    path = tmp_path / "c"
+    run_git("clone", "-q", "--filter=blob:none", f"file://{history.directory}", path)
+    before = snapshot(path)
+    with pytest.raises(InputError):
+        resolve(
+            *(history.event(), opening(find_checkout(str(path)))),
+            deploying=True,
+            explicit_base=GONE,
+        )
+    assert snapshot(path) == before
 
 
 def test_relative_base_in_a_shallow_clone(

@@ -263,6 +263,12 @@ def test_a_push_costs_four_processes(history: History, tmp_path: Path) -> None:
     assert len(log.read_text().splitlines()) == 4
 
 
+def test_a_temporary_directory_that_cannot_be_used(history: History, git: Git) -> None:
+    with pytest.raises(EnvironmentLacks, match="/dev/null cannot be used") as caught:
+        opened(git, history.directory, Path("/dev/null"))
+    assert "RUNNER_TEMP" in caught.value.next_step
+
+
 def test_the_private_repository_is_removed_when_reading_fails(
     history: History, git: Git, tmp_path: Path
 ) -> None:

@@ -66,10 +66,12 @@ OURS = [
     (["*/**"], ["a/b", "a/b/c"], ["a"]),
     (["**", "!*/**"], ["a", ".b"], ["a/b"]),
     (["vendor*/**/**"], ["vendor/a", "vendors/a/b"], ["vendor", "vendors"]),
+    (["vendor{/**,/*x*}"], ["vendor", "vendor/a"], ["vendors"]),
     (["vendor/**/*"], ["vendor/a", "vendor/a/b"], ["vendor"]),
     # Names are not treated by their looks.
     (["**"], [".a", "a/.b/.c", "line\nbreak", "a/\udcff\udc80", "a b", "::error::"], []),
     (["src/**"], ["src/line\nbreak", "src/\n", "src/\r\u2028", "src/\udcff"], ["src\n/a"]),
+    (["**/src/**/*.ts"], ["a\nb/src/c\n/\n.ts", "src/.ts"], ["a/src/b.ts\n"]),
     (["*.ts"], ["\n.ts", ".ts"], ["a.ts\n"]),
     (["src/*"], ["src/.env", "src/a\nb"], ["src/a/b"]),
     (["größe/**"], ["größe/a", "größe"], ["grösse/a", "größer"]),
@@ -113,8 +115,10 @@ def test_a_list_selects_what_it_says(
     patterns: list[str], selected: list[str], others: list[str]
 ) -> None:
     selection = compile_patterns(patterns)
+    paths = sorted(selected + others)
 
     assert [path for path in selected + others if selection.matches(path)] == selected
+    assert [paths[at] for at in selection.select(paths)] == sorted(selected)
 
 
 def test_the_last_match_decides_and_is_named() -> None:
@@ -134,6 +138,15 @@ def test_positions_of_a_sorted_list() -> None:
     assert selection.select(paths) == [0, 3, 5, 7]
     assert selection.deciding(paths) == {0: "a/**", 3: "a/**", 5: "a/**", 7: "b"}
     assert selection.select([]) == []
+
+
+def test_a_list_of_paths_may_change_between_two_questions() -> None:
+    selection = compile_patterns(["**/*.ts"])
+    paths = ["a/b.ts"]
+
+    assert selection.select(paths) == [0]
+    paths.append("c.ts")
+    assert selection.select(paths) == [0, 1]
 
 
 def test_dead_patterns_are_those_that_match_nothing_on_their_own() -> None:
@@ -221,6 +234,7 @@ def _bytes(path: str) -> bytes:
 @given(PATTERNS, PATHS, st.booleans())
 @example(["\udc80**"], ["\ue000", "\udc80", "\udc80a"], True)
 @example(["é/**"], ["a", "é", "é-", "é/b"], True)
+@example(["é**"], ["\udc80", "\udc80a", "\udc80b", "é"], True)
 def test_positions_are_those_of_the_paths_that_match(
     patterns: list[str], paths: list[str], by_bytes: bool
 ) -> None:

@@ -19,6 +19,7 @@ import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -176,11 +177,12 @@ def run(
     *,
     workflow: str | None = None,
     network: bool = False,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Run:
     """Run the sample's workflow, or the text of another one, for the event.
 
     `folder` holds the home and the event; a folder may serve one run only. With `network` the run
-    may install packages.
+    may install packages. `environment` is what the jobs see besides.
 
     Raises:
         ActFailed: act refused the workflow, or no job ran.
@@ -211,7 +213,7 @@ def run(
         f"{ACTION}@v1={library.path}",
         "--no-cache-server",  # it would listen beyond this machine
         "--json",
-        *_options("--env", in_the_job),
+        *_options("--env", {**in_the_job, **environment}),
         *_options("--input", event.inputs),
     ]
     done = subprocess.run(

@@ -240,7 +240,7 @@ CLONES: dict[str, tuple[str, ...]] = {
     "depth-1": ("--depth=1",),
     "depth-2": ("--depth=2",),
     "blobless": ("--filter=blob:none",),
-    "blobless-depth-1": ("--filter=blob:none", "--depth=1"),
+    "sparse": ("--filter=blob:none", "--depth=1"),
     "treeless": ("--filter=tree:0",),
 }
 
@@ -257,7 +257,11 @@ def checkouts(
         key = (kind, event.sha)
         if key not in made:
             path = root / f"{kind}-{event.sha}"
-            made[key] = check_out(history.directory, path, event.sha, event.ref, *CLONES[kind])
+            sparse = kind == "sparse"
+            options = CLONES[kind]
+            made[key] = check_out(
+                history.directory, path, event.sha, event.ref, *options, sparse=sparse
+            )
         return made[key]
 
     return checkout

@@ -279,9 +279,7 @@ def test_a_complete_clone_of_one_branch_fetches_only_the_other(
 # --- the token
 
 
-def test_the_token_reaches_the_server_and_nothing_else(
-    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_token_reaches_the_server_and_nothing_else(history: History, tmp_path: Path) -> None:
     """Looked for while git runs, in every command line and every file it could read or leave."""
     log = tmp_path / "log"
     env = git_on_path(tmp_path / "bin", f'echo "$@" >> {log}; exec "$GIT" "$@"')

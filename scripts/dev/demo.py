@@ -8,6 +8,7 @@ repository instead, through `scripts/run replay`.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -61,6 +62,8 @@ def main() -> int:
         parser.error("--last counts the commits of --repo: give both")
     if arguments.last is not None and not 1 <= arguments.last <= 10_000:
         parser.error("--last: give a number from 1 to 10000")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in step with what the children print
     signal.signal(signal.SIGTERM, _stop)  # so that the temporary folder goes then as well
     with tempfile.TemporaryDirectory(prefix="orient-deploy-demo-") as temporary:
         if arguments.repo is not None:
@@ -83,8 +86,7 @@ def environment(temporary: Path) -> dict[str, str]:
 def replay(path: str, last: int, temporary: Path) -> int:
     """The last commits of a repository; the exit code is that of `orient-deploy replay`."""
     command = ["bash", str(ROOT / "scripts" / "run"), "replay", f"--path={path}", f"--last={last}"]
-    sys.stdout.flush()
-    return subprocess.run(command, env=environment(temporary), timeout=TIMEOUT_S).returncode
+    return run(command, env=environment(temporary)).returncode
 
 
 def show(temporary: Path) -> int:
@@ -135,12 +137,10 @@ def run_action(repository: Sample, pushed: Pushed, temporary: Path) -> Ran:
     event.write_text(json.dumps(payload), encoding="utf-8")
     output.write_bytes(b"")
     summary.write_bytes(b"")
-    done = subprocess.run(
+    done = run(
         ["bash", str(ROOT / "scripts" / "run"), "plan"],
         cwd=repository.path,
-        timeout=TIMEOUT_S,
         stdout=subprocess.PIPE,
-        encoding="utf-8",
         env={
             **environment(temporary),
             "CI": "true",
@@ -162,6 +162,28 @@ def run_action(repository: Sample, pushed: Pushed, temporary: Path) -> Ran:
         outputs=read_outputs(output.read_text(encoding="utf-8")),
         summary=summary.read_text(encoding="utf-8"),
     )
+
+
+def run(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdout: int | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; whoever stops the demo stops it with all that it started."""
+    child = subprocess.Popen(
+        command, cwd=cwd, env=env, stdout=stdout, encoding="utf-8", start_new_session=True
+    )
+    try:
+        printed, _ = child.communicate(timeout=TIMEOUT_S)
+    except BaseException:
+        if os.name == "posix":
+            os.killpg(child.pid, signal.SIGKILL)  # else what it started writes on while we remove
+        child.kill()
+        child.wait()
+        raise
+    return subprocess.CompletedProcess(command, child.returncode, printed)
 
 
 def read_outputs(text: str) -> dict[str, str]:

@@ -473,7 +473,7 @@ def _plain_job(job_id: str) -> str:
 
 _NOISE = re.compile(
     "all|amd64|and|arch|arm64|branch|build|call|cd|ci|container|deploy|docker|images?|job|main"
-    "|multi|multiarch|publish|push|release"
+    "|multi|multiarch|prod|production|publish|push|release|staging|tests?"
 )
 
 

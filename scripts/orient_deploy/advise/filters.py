@@ -123,7 +123,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _ORDINARY = re.compile(r"[\w.-]*", re.ASCII)
-_TAIL = re.compile(r"[*\[{].*/\*\*\Z")
+_TAIL = re.compile(r"[*\[{].*/\*\*\Z|/\*\*/\*\*\Z")
 _EVERYWHERE = re.compile(r"\*\*\.\w+", re.ASCII)  # `**.md`: picomatch lets this one cross '/'
 _PLAIN_CLASS = re.compile(r"\[(?:[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|[A-Za-z0-9_.])+\]")
 
@@ -183,6 +183,8 @@ def translate_pattern(text: str) -> tuple[str, str]:
         else:
             parts.append(part)
     pattern = "".join(parts)
+    if wider:  # `*/**` leaves out a file that is called as the folder, what it stands for may not
+        pattern = re.sub(r"\*(?:/\*\*)+\Z", "*{,/**}", pattern)
     refused = problem(pattern)
     if refused is None:
         return pattern, wider

@@ -15,7 +15,6 @@ from orient_deploy.advise.builds import (
     Build,
     Evidence,
     Workflow,
-    gather,
     is_side,
     last_segment,
 )
@@ -67,45 +66,37 @@ class _Image:
 
 
 def propose(
+    evidence: Evidence,
     listing: Sequence[str],
-    contents: Mapping[str, bytes],
     *,
     commit: str,
     repository: str = "",
     default_branch: str = "",
     dockerfiles: Mapping[str, bytes] | None = None,
 ) -> Proposal | None:
-    """The configuration that the files of a commit speak for; None when there is no image.
+    """The configuration that the evidence speaks for; None when there is no image.
 
-    `listing` is every path of the commit, `contents` what `builds.sources` and
-    `builds.filter_files` ask for, `dockerfiles` the content of those that nothing is known to
-    build; `repository` is owner/name where it is known.
+    `listing` is every path of the commit, `dockerfiles` the content of what `unexplained` asks for;
+    `repository` is owner/name where it is known.
     """
-    evidence = gather(listing, contents, repository=repository)
     workflows = sorted(evidence.workflows, key=lambda one: (_rank(one, default_branch), one.path))
-    images = _images(evidence, workflows)
-    if not images:
-        images = _lying_about(evidence, listing, dockerfiles or {})
+    images = _images(evidence, workflows) or _lying_about(evidence, listing, dockerfiles or {})
     if not images:
         return None
     images = _without_shared_repositories(images[:MOST_IMAGES])
     images = [_with_watch(image, workflows) for image in images]
     images = [_with_services(image, evidence) for image in images]
     images = _with_names(images, repository)
-    everywhere = _common(images)
     left_out = _left_out(images, evidence)
-    text = _render(images, everywhere, left_out, workflows, commit, default_branch)
+    text = _render(images, _common(images), left_out, workflows, commit, default_branch)
     config = parse(text, source=DEFAULT_PATH)  # what is shown is valid, or it is a fault of ours
     return Proposal(
         text=text, images=tuple(image.name for image in config.images), left_out=tuple(left_out)
     )
 
 
-def unexplained(
-    listing: Sequence[str], contents: Mapping[str, bytes], *, repository: str = ""
-) -> tuple[str, ...]:
+def unexplained(evidence: Evidence) -> tuple[str, ...]:
     """The Dockerfiles whose own text is needed, because nothing else says how they are built."""
-    evidence = gather(listing, contents, repository=repository)
     return () if _images(evidence, evidence.workflows) else evidence.dockerfiles
 
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orient_deploy.advise.builds import filter_files, sources
+from orient_deploy.advise.builds import filter_files, gather, sources
 from orient_deploy.advise.init import Proposal, propose, unexplained
 from orient_deploy.commands.clone import Clone, open_clone
 from orient_deploy.commands.context import described
@@ -80,13 +80,14 @@ def proposal_for(clone: Clone) -> Proposal | None:
     contents = _read(clone, sources(listing))
     contents |= _read(clone, filter_files(listing, contents))
     name = clone.name
+    evidence = gather(listing, contents, repository=name)
     return propose(
+        evidence,
         listing,
-        contents,
         commit=clone.head[:SHORT],
         repository=name,
         default_branch=clone.event.default_branch or clone.event.branch,
-        dockerfiles=_read(clone, unexplained(listing, contents, repository=name)),
+        dockerfiles=_read(clone, unexplained(evidence)),
     )
 
 

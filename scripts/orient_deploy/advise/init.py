@@ -347,19 +347,22 @@ def _folded(name: str) -> str:
 
 
 def _with_names(images: Sequence[_Image], repository: str) -> list[_Image]:
-    """Each image with a name of its own, and with a repository only where that is its own too."""
+    """Each image with a name of its own."""
     taken: set[str] = set()
     named = []
+    filters = [image.filter_names for image in images]
     for image in images:
-        name, origin = _name(image, taken, repository)
+        own = len(image.filter_names) == 1 and filters.count(image.filter_names) == 1
+        name, origin = _name(image, own, taken, repository)
         taken.add(_folded(name))
         named.append(replace(image, name=name, name_from=origin))
     return named
 
 
-def _name(image: _Image, taken: set[str], repository: str) -> tuple[str, str]:
+def _name(image: _Image, own_filter: bool, taken: set[str], repository: str) -> tuple[str, str]:
+    """A name that is not taken yet, and where it is from."""
     candidates: list[tuple[str, str]] = []
-    if len(image.filter_names) == 1:
+    if own_filter:
         candidates.append((image.filter_names[0], "the filter's name"))
     if len(image.services) == 1:
         candidates.append((image.services[0], "the Compose service's name"))
@@ -370,9 +373,9 @@ def _name(image: _Image, taken: set[str], repository: str) -> tuple[str, str]:
     for name, origin in usable:
         if _folded(name) not in taken:
             return name, origin
-    first = usable[0][0] if usable else "image"
+    first = usable[0][0][:60] if usable else "image"
     number = next(number for number in range(1, 999) if _folded(f"{first}-{number}") not in taken)
-    return f"{first[:60]}-{number}", "no better name was found"
+    return f"{first}-{number}", "no better name was found"
 
 
 def _image_name(text: str) -> str:

@@ -332,19 +332,98 @@ def test_filters_in_a_file_are_read() -> None:
 
 
 def test_an_image_that_several_filters_start_watches_all_of_their_files() -> None:
-    detect = {
-        "steps": [
-            {
-                "uses": "dorny/paths-filter@v3",
-                "with": {"filters": "web: ['web/**']\nlibs:\n  - 'libs/**'\n"},
-            }
-        ]
-    }
+    detect = _detecting("web: ['web/**']\nlibs:\n  - 'libs/**'\n")
     job = _build(context=".", file="web/Dockerfile")
     job["if"] = "needs.d.outputs.web == 'true' || needs.d.outputs.libs == 'true'"
     config = _config(_workflow({"d": detect, "build": job}) | {"web/Dockerfile": ""})
 
     assert _watch(config.images[0]) == ["web/**", "libs/**"]
+
+
+def _detecting(filters: str, **more: Any) -> dict[str, Any]:
+    return {"steps": [{"uses": "dorny/paths-filter@v3", "with": {"filters": filters} | more}]}
+
+
+def test_joined_lists_exclude_nothing() -> None:
+    filters = "web: ['web/**', '!web/*.md']\nlibs: ['libs/**', '!libs/*.md']\n"
+    job = _build(context="web")
+    job["if"] = "needs.d.outputs['web'] == 'true' || needs.d.outputs.libs == 'true'"
+    detect = _detecting(filters, **{"predicate-quantifier": "every"})
+    proposal = _propose(_workflow({"d": detect, "build": job}) | {"web/Dockerfile": ""})
+    assert proposal is not None
+
+    assert _watch(parse(proposal.text, source="").images[0]) == ["web/**", "libs/**"]
+    assert "joined, the lists exclude nothing" in proposal.text
+
+
+def test_a_filter_over_the_folder_of_the_dockerfile_is_its_filter() -> None:
+    filters = "backend: ['services/api/**', 'libs/**']\nfrontend: ['services/web/**']\n"
+    jobs = {"d": _detecting(filters), "one": _build(context="services/api")}
+    config = _config(_workflow(jobs) | {"services/api/Dockerfile": ""})
+
+    assert config.images[0].name == "backend"
+    assert _watch(config.images[0]) == ["services/api/**", "libs/**"]
+
+
+def test_images_that_share_a_filter_have_their_own_names() -> None:
+    jobs = {"d": _detecting("backend: ['src/**']\nlint: ['x']")}
+    for name in ("api", "worker"):
+        jobs[f"build-{name}"] = _build(context=".", file=f"{name}/Dockerfile")
+        jobs[f"build-{name}"]["if"] = "needs.d.outputs.backend == 'true'"
+    config = _config(_workflow(jobs) | {"api/Dockerfile": "", "worker/Dockerfile": ""})
+
+    assert [(one.name, _watch(one)) for one in config.images] == [
+        ("api", ["src/**"]),
+        ("worker", ["src/**"]),
+    ]
+    assert config.watch_all == ()  # nothing would be left of either list
+
+
+def test_common_patterns_stay_where_an_image_watches_its_own_folder_only() -> None:
+    filters = "a: ['a/**', 'lock']\nb: ['b/**', 'lock']\n"
+    jobs = {"d": _detecting(filters)} | {f"build-{one}": _build(context=one) for one in "abc"}
+    config = _config(_workflow(jobs) | {f"{one}/Dockerfile": "" for one in "abc"})
+
+    assert config.watch_all == ()
+    assert _watch(config.image("a")) == ["a/**", "lock"]
+    assert _watch(config.image("c")) == ["auto"]
+
+
+def test_an_image_that_is_built_on_several_runners_leaves_the_runner_open() -> None:
+    job = _build(context="web", platforms="${{ matrix.it.platform }}")
+    job["runs-on"] = "${{ matrix.it.runner }}"
+    legs = [{"platform": f"linux/{one}", "runner": f"ubuntu-{one}"} for one in ("amd64", "arm64")]
+    job["strategy"] = {"matrix": {"it": legs}}
+    proposal = _propose(_workflow({"build": job}) | {"web/Dockerfile": ""})
+    assert proposal is not None
+
+    (image,) = parse(proposal.text, source="").images
+    assert image.platforms == ("linux/amd64", "linux/arm64")
+    assert "# runner: to be filled in; it is built on several" in proposal.text
+
+
+def test_a_runner_that_only_a_run_knows_is_left_open() -> None:
+    job = _build(context="web") | {"runs-on": "${{ vars.RUNNER }}"}
+    proposal = _propose(_workflow({"build": job}) | {"web/Dockerfile": ""})
+    assert proposal is not None
+
+    assert "# runner: to be filled in; now ${{ vars.RUNNER }}" in proposal.text
+
+
+def test_what_is_left_out_is_counted_when_there_is_much() -> None:
+    tree = _workflow({"build": _build(context="web")}) | {"web/Dockerfile": ""}
+    proposal = _propose(tree | {f"x{one}/Dockerfile": "" for one in range(30)})
+    assert proposal is not None
+
+    assert len(proposal.left_out) == 30
+    assert "#   and 10 more" in proposal.text
+
+
+def test_images_without_any_name_are_numbered() -> None:
+    jobs = {f"build-{'release-' * one}x": _build(target=f"t{one}") for one in range(1, 4)}
+    config = _config(_workflow(jobs) | {"Dockerfile": ""})
+
+    assert [one.name for one in config.images] == ["x", "x-1", "x-2"]
 
 
 def test_lists_with_exclusions_are_not_taken_apart() -> None:

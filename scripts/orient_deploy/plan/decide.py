@@ -244,7 +244,7 @@ def _decide_image(image: Image, facts: _Facts) -> ImageDecision:
         return decision(False, base.reason)
     if request.images:
         if image.name in request.images:
-            return decision(True, f"asked for by name{_by(facts.event)}")
+            return decision(True, f"asked for{_by(facts.event)}")
         although = f", although {_changed_sentence(matched)}" if matched else ""
         return decision(False, f"not among the images asked for{although}")
     if request.force:
@@ -271,32 +271,29 @@ def _by(event: Event) -> str:
 
 def _image_redefined(image: Image, facts: _Facts) -> str:
     """Why the image's own definition makes a build necessary, or ''."""
-    if facts.base_config is None:
+    before = facts.base_config
+    if before is None:
         return ""
-    if not facts.base_config.images:
+    if not before.images:
         return f"there was no valid configuration at {facts.since}"
-    for before in facts.base_config.images:
-        if before.name == image.name:
-            return _differing(before, image, _MADE_BY)
-    return "new in the configuration"
+    return _differing(image, before.images, _MADE_BY)
 
 
 def _environment_redefined(environment: Environment, facts: _Facts) -> str:
     """Why the environment's own definition makes a deploy necessary, or ''."""
-    if facts.base_config is None:
-        return ""
-    if not facts.base_config.images:
-        return f"there was no valid configuration at {facts.since}"
-    for before in facts.base_config.environments:
-        if before.name == environment.name:
-            return _differing(before, environment, _RUN_BY)
+    before = facts.base_config
+    return "" if before is None else _differing(environment, before.environments, _RUN_BY)
+
+
+def _differing(
+    now: Image | Environment, before: Sequence[Image | Environment], fields: Sequence[str]
+) -> str:
+    for one in before:
+        if one.name == now.name:
+            names = [name for name in fields if getattr(one, name) != getattr(now, name)]
+            spelled = ", ".join(name.replace("_", "-") for name in names)
+            return f"its configuration changed: {spelled}" if names else ""
     return "new in the configuration"
-
-
-def _differing(before: object, now: object, fields: Sequence[str]) -> str:
-    names = [name for name in fields if getattr(before, name) != getattr(now, name)]
-    spelled = ", ".join(name.replace("_", "-") for name in names)
-    return f"its configuration changed: {spelled}" if names else ""
 
 
 def _changed_sentence(matched: dict[str, str]) -> str:

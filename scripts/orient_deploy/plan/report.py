@@ -60,7 +60,14 @@ def _spelt(character: str) -> str:
     return character.encode("unicode_escape", "backslashreplace").decode()
 
 
-_MARKUP = re.compile(r"[^\w ./,;:()'=-]|:(?! )|_|w(?=ww)", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"""
+      [^\w\ ./,;:()'=-] | :(?!\ ) | w(?=ww)
+    | (?<![^\W_])_ | _(?![^\W_])           # within a word it marks nothing
+    | \A(?:[-=\ ] | [0-9](?=[0-9]*[.)]))  # begins a list, or what is indented
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 _END_OF_TEXT = "<!-- -->"
 
 
@@ -74,8 +81,8 @@ def escape(text: str) -> str:
 
 
 def _entity(found: re.Match[str]) -> str:
-    # GitHub's parser looks for e-mail addresses once it has read the entities, to link them; it does
-    # not look across a comment.
+    # GitHub's parser looks for e-mail addresses once it has read the entities, to link them; it
+    # does not look across a comment.
     return f"&#{ord(found[0])};" + (_END_OF_TEXT if found[0] == "@" else "")
 
 
@@ -449,5 +456,7 @@ def gate_lines(gate: Gate) -> list[Line]:
     width = max((len(one.name) for one in gate.outcomes), default=0)
     for one in gate.outcomes:
         style: Style = "green" if one.outcome == "built" else "red"
-        lines.append((f"  {one.name:<{width}}  ", (style, f"{one.outcome:<9}"), f"  {one.job}"))
+        lines.append(
+            (f"  {one.name:<{width}}  ", (style, f"{one.outcome:<9}"), f"  {visible(one.job)}")
+        )
     return lines

@@ -44,7 +44,7 @@ COMPILED = {".so", ".pyd", ".dylib", ".pyc"}
 EXTENSIONS_ONLY = {"_yaml"}  # packages of a wheel that only load its compiled part
 # Only what every decision imports: each interpreter adds some 0.3 MB to the archive that every job
 # downloads, and saves it some 60 ms of compiling.
-COMPILED_AHEAD = ("scripts/orient_deploy", "vendor/yaml")
+COMPILED_AHEAD = ("scripts/orient_deploy", "vendor/yaml", "vendor/pathspec")
 LICENCE_FILE = re.compile(r"(?i)(licen[cs]e|copying|notice|authors)")
 
 

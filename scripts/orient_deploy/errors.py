@@ -6,7 +6,7 @@
     ├── EnvironmentLacks      3     no git, git too old, an output file that cannot be written
     └── RemoteError           4     a server said no, or nothing, after bounded retries
 
-Only `orient_deploy.commands.main` catches them. Whatever else is raised is a fault of ours: exit 70.
+Only `orient_deploy.commands.main` catches them. Whatever else is raised is our fault: exit 70.
 A check that found something is a result, not an error: exit 1.
 """
 

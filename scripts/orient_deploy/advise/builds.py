@@ -35,7 +35,7 @@ MAX_NAMES = 500  # of one leg, or one `env`
 # Words in a file's name that say: not for production.
 _SIDE = re.compile(
     r"(?:\A|[._/-])(?:dev|devel|development|local|tests?|testing|e2e|ci|debug|demo|examples?|samples?"
-    r"|fixtures?|testdata|bench|benchmarks?)(?:\Z|[._/-])",
+    r"|fixtures?|testdata|bench|benchmarks?|devcontainer|gitpod)(?:\Z|[._/-])",
     re.IGNORECASE,
 )
 _FOREIGN = re.compile(r"(?:\A|/)(?:node_modules|vendor|third_party|\.git)/")

@@ -80,7 +80,7 @@ def propose(
     `repository` is owner/name where it is known.
     """
     workflows = sorted(evidence.workflows, key=lambda one: (_rank(one, default_branch), one.path))
-    images = _images(evidence, workflows) or _lying_about(evidence, listing, dockerfiles or {})
+    images = _images(evidence, workflows) or _doubtful(evidence, listing, dockerfiles or {})
     if not images:
         return None
     images = _without_shared_repositories(images[:MOST_IMAGES])
@@ -115,29 +115,39 @@ def _images(evidence: Evidence, workflows: Sequence[Workflow]) -> list[_Image]:
 
     What a workflow pushes is what a pipeline builds; a Compose file may besides build on the spot.
     """
-    pushed = [build for one in workflows for build in one.builds]
-    every = [*pushed, *evidence.compose]
-    for builds in (
-        [build for build in pushed if not build.side],
-        [build for build in evidence.compose if not build.side],
-        every,
-    ):
-        groups: dict[tuple[str, str, str], list[Build]] = {}
-        for build in builds:
-            key = (build.dockerfile, build.context, build.target)
-            groups.setdefault(key, []).append(build)
-        if groups:
-            return [_Image(build=ways[0], builds=tuple(ways)) for ways in groups.values()]
-    return []
+    in_workflows = [build for one in workflows for build in one.builds]
+    return (
+        _grouped([build for build in in_workflows if not build.side])
+        or _grouped([build for build in evidence.compose if not build.side])
+        or _grouped(in_workflows)
+    )
+
+
+def _grouped(builds: Sequence[Build]) -> list[_Image]:
+    groups: dict[tuple[str, str, str], list[Build]] = {}
+    for build in builds:
+        groups.setdefault((build.dockerfile, build.context, build.target), []).append(build)
+    return [_Image(build=ways[0], builds=tuple(ways)) for ways in groups.values()]
+
+
+def _doubtful(
+    evidence: Evidence, listing: Sequence[str], dockerfiles: Mapping[str, bytes]
+) -> list[_Image]:
+    """Images where nothing is known to be built for production: the Dockerfiles that may be."""
+    plain = [path for path in evidence.dockerfiles if not is_side(path)]
+    return (
+        _lying_about(plain, listing, dockerfiles)
+        or _grouped(evidence.compose)
+        or _lying_about(evidence.dockerfiles, listing, dockerfiles)
+    )
 
 
 def _lying_about(
-    evidence: Evidence, listing: Sequence[str], dockerfiles: Mapping[str, bytes]
+    paths: Sequence[str], listing: Sequence[str], dockerfiles: Mapping[str, bytes]
 ) -> list[_Image]:
     """An image for each Dockerfile, where nothing says which of them are built."""
-    found = [path for path in evidence.dockerfiles if not is_side(path)] or evidence.dockerfiles
     images = []
-    for path in found:
+    for path in paths:
         context = _guessed_context(path, dockerfiles.get(path, b""), listing)
         build = Build(
             source=path, by="nothing but the file itself", dockerfile=path, context=context
@@ -364,11 +374,14 @@ def _name(image: _Image, own_filter: bool, taken: set[str], repository: str) -> 
     candidates: list[tuple[str, str]] = []
     if own_filter:
         candidates.append((image.filter_names[0], "the filter's name"))
-    if len(image.services) == 1:
-        candidates.append((image.services[0], "the Compose service's name"))
+    called = {_folded(name) for name in _names(replace(image.build, names=()))}
+    services = [one for one in image.services if _folded(one) in called] or image.services
+    if len(services) == 1:
+        candidates.append((services[0], "the Compose service's name"))
     candidates += [(name, f"as in {image.build.by}") for name in image.build.names]
     candidates += [(name, f"from {image.build.dockerfile}") for name in _names(image.build)]
-    candidates.append((repository.rpartition("/")[2], "the repository's name"))
+    if "/" not in image.build.dockerfile:
+        candidates.append((repository.rpartition("/")[2], "the repository's name"))
     usable = [(_image_name(name), origin) for name, origin in candidates if _image_name(name)]
     for name, origin in usable:
         if _folded(name) not in taken:
@@ -452,7 +465,9 @@ def _image_lines(image: _Image, everywhere: Sequence[str]) -> Iterator[str]:
     build = image.build
     yield f"  {_scalar(image.name)}:  # {_comment(image.name_from)}"
     yield f"    dockerfile: {_scalar(build.dockerfile)}  # {_comment(build.by)}"
-    if build.context != ".":
+    if build.source == build.dockerfile:
+        yield f"    context: {_scalar(build.context)}  # a guess, from what the file copies"
+    elif build.context != ".":
         yield f"    context: {_scalar(build.context)}"
     if _STAGE.fullmatch(build.target):
         yield f"    target: {_scalar(build.target)}"

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from orient_deploy.history.model import Base, Change
 from orient_deploy.plan.decide import SHORT, decide, is_deploying, plural
 from orient_deploy.plan.model import Plan, Request
-from orient_deploy.plan.report import Line, Styled, minutes_saved
+from orient_deploy.plan.report import minutes_saved
 from orient_deploy.runner import Event
 
 if TYPE_CHECKING:
     from orient_deploy.config.model import Config
+    from orient_deploy.plan.report import Line, Styled
 
 SUBJECT_SHOWN = 44  # characters
 REASON_SHOWN = 72
@@ -92,7 +93,6 @@ def _row(commit: Commit, config: Config, branch: str) -> Row:
             name="push",
             sha=commit.id,
             ref=f"refs/heads/{branch}",
-            before=commit.parent,
             default_branch=branch,
         ),
         request=Request(),

@@ -9,16 +9,17 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TextIO
 
 from orient_deploy import __version__
 from orient_deploy.commands.context import Context
 from orient_deploy.errors import EXIT_OUR_FAULT, OrientError
 from orient_deploy.runner import Log, read_inputs
 
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     import argparse
     from types import ModuleType
+    from typing import Any, TextIO
 
 # Name on the command line, its module, and what it answers.
 COMMANDS: dict[str, tuple[str, str]] = {

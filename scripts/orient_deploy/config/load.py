@@ -12,7 +12,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from orient_deploy.config import globs
 from orient_deploy.config.model import (
@@ -31,6 +30,12 @@ from orient_deploy.config.model import (
 from orient_deploy.config.nodes import MAX_BYTES, Items, Node, Pairs, Text, read_nodes
 from orient_deploy.config.problem import ConfigError, Problem, shown
 from orient_deploy.errors import InputError
+
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from typing import Any
+
+    Reader = Callable[["_Reading", Node, str], Any]
 
 DEFAULT_PATH = ".github/orient-deploy.yml"
 LARGEST_NUMBER = 1_000_000  # keeps every number finite; a million seconds are eleven days
@@ -102,9 +107,6 @@ class _Reading:
 
     def refuse(self, node: Node, message: str, fix: str) -> None:
         self.problems.append(Problem(where=self.where(node), message=message, fix=fix))
-
-
-Reader = Callable[[_Reading, Node, str], Any]
 
 
 def _finish(reading: _Reading, config: Config | None) -> Config:

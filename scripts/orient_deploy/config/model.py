@@ -6,9 +6,13 @@ Never reads a file and never decides what is built; `orient_deploy.config.load` 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-Baseline = Literal["auto", "registry", "deployments", "push"]
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Baseline = Literal["auto", "registry", "deployments", "push"]
+
 
 AUTO = "auto"  # in a watch list: what the Dockerfile reads
 

@@ -13,9 +13,12 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
 
 from orient_deploy.errors import EnvironmentLacks
+
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from typing import IO
 
 OLDEST = (2, 30)  # ubuntu-20.04 with its updates; `fetch --stdin` and a usable --end-of-options
 LOCAL_TIMEOUT_S = 120.0  # far above what a tree walk of the largest repository needs

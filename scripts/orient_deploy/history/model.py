@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Status = Literal["A", "M", "D", "T"]
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Status = Literal["A", "M", "D", "T"]
 
 
 @dataclass(frozen=True)

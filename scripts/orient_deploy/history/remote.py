@@ -9,14 +9,18 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from orient_deploy.errors import InputError
 from orient_deploy.history.git import Done, Git, GitTimeout
 
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Kind = Literal["done", "gone", "no-ids", "no-ref", "no-filter", "failed"]
+
 ATTEMPTS = 3  # in all; only connection errors, 429 and 5xx are tried again
 
-Kind = Literal["done", "gone", "no-ids", "no-ref", "no-filter", "failed"]
 
 _TRANSIENT = re.compile(
     rb"HTTP (?:429|5\d\d)|returned error: (?:429|5\d\d)|resolve host|(?:Failed|Couldn't) connect"

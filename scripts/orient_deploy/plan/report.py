@@ -10,18 +10,20 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
 
 from orient_deploy.plan.decide import SHORT, listed, plural, shortened
 
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
+    from typing import Literal
+
     from orient_deploy.config.model import Config, Environment
     from orient_deploy.plan.gate import Gate, ImageOutcome
     from orient_deploy.plan.model import EnvironmentDecision, ImageDecision, Plan, Remark
 
-Style = Literal["bold", "dim", "red", "green", "blue"]
-Styled = tuple[Style, str]
-Line = tuple[str | Styled, ...]  # one line for a terminal
+    Style = Literal["bold", "dim", "red", "green", "blue"]
+    Styled = tuple[Style, str]
+    Line = tuple[str | Styled, ...]  # one line for a terminal
 
 FILES_SHOWN = 100  # in the folded part; the whole list is the output `files`
 NODES_SHOWN = 8  # images drawn in the picture; a larger one is no longer read

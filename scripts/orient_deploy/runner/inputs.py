@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from typing import Any, TypeVar
 
 from orient_deploy.errors import InputError
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
 
 # YAML 1.2 core schema, the spellings that getBooleanInput of @actions/core takes; nothing else.
 _TRUE = ("true", "True", "TRUE")

@@ -13,13 +13,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, TextIO
 
 from orient_deploy.errors import InputError
 from orient_deploy.runner.outputs import utf16_length
 
-Level = Literal["error", "warning", "notice"]
-Style = Literal["bold", "dim", "red", "green", "yellow", "blue"]
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from typing import Literal, TextIO
+
+    Level = Literal["error", "warning", "notice"]
+    Style = Literal["bold", "dim", "red", "green", "yellow", "blue"]
+
 
 # Ten per level and step are kept (Runner.Worker/ExecutionContext.cs:144, 838), and composite steps
 # share the ten of the step that uses them: nine and one that counts the rest.

@@ -190,6 +190,30 @@ def test_dockerfiles_alone_are_images_with_their_likely_context() -> None:
     assert _watch(config.images[0]) == ["auto"]
 
 
+def test_files_for_development_count_only_when_there_is_nothing_else() -> None:
+    tree = {
+        ".devcontainer/docker-compose.yml": "services: {app: {build: .}}",
+        ".devcontainer/Dockerfile": "",
+    }
+
+    assert [one.name for one in _config(tree).images] == ["app"]
+    assert [one.name for one in _config(tree | {"api/Dockerfile": ""}).images] == ["api"]
+    assert [one.name for one in _config({"tests/Dockerfile": ""}).images] == ["tests"]
+
+
+def test_a_lone_dockerfile_is_called_as_the_repository() -> None:
+    assert [one.name for one in _config({"Dockerfile": ""}, repository="acme/Shop").images] == [
+        "shop"
+    ]
+
+
+def test_of_several_services_the_one_called_like_its_folder_names_the_image() -> None:
+    compose = "services: {server: {build: apps/web}, web: {build: apps/web}}"
+    config = _config({"compose.yml": compose, "apps/web/Dockerfile": ""})
+
+    assert [(one.name, one.services) for one in config.images] == [("web", ("server", "web"))]
+
+
 def test_compose_alone_is_enough() -> None:
     config = _config(
         {

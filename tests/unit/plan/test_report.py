@@ -8,9 +8,10 @@ import re
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dev.render_summary import to_html
@@ -21,7 +22,6 @@ from orient_deploy.plan.model import EnvironmentDecision, ImageDecision, Plan, R
 from orient_deploy.plan.report import (
     FILES_SHOWN,
     PATH_SHOWN,
-    Line,
     compared,
     escape,
     gate_headline,
@@ -37,6 +37,9 @@ from orient_deploy.plan.report import (
 from tests.unit.plan import orient
 from tests.unit.plan.orient import CONFIG, IMAGES, config, event, gate, no_base, plan
 from tests.unit.plan.summaries import HOSTILE_NAMES, SUMMARIES
+
+if TYPE_CHECKING:
+    from orient_deploy.plan.report import Line
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -241,6 +244,11 @@ def shape_of(markdown: str) -> list[str]:
     return [one for one in Shape(markdown).elements if one.removeprefix("/") != "a"]
 
 
+@example("1. x")
+@example("12) x")
+@example("- x")
+@example("=")
+@example("     x")
 @given(FOREIGN)
 def test_a_foreign_text_changes_nothing_but_itself(text: str) -> None:
     whole = config()

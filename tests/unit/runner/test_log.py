@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 
 from orient_deploy.errors import InputError
 from orient_deploy.runner import Log, printable
-from orient_deploy.runner.log import Style
 from tests.oracles import runner_files
 from tests.oracles.runner_files import Command
+
+if TYPE_CHECKING:
+    from orient_deploy.runner.log import Style
 
 # What an attack is made of, so that random text meets it often.
 PIECES = st.sampled_from(

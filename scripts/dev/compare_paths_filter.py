@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from orient_deploy.advise.filters import translate  # noqa: E402  # needs the path above
-from tests.oracles.node_tools import Mode, picomatch_many  # noqa: E402
+from tests.oracles.node_tools import Mode, picomatch_many  # noqa: E402  # likewise needs it
 
 ACTION = "dorny/paths-filter@"
 STATUS = {"A": "added", "M": "modified", "D": "deleted"}  # a changed type has no name there

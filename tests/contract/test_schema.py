@@ -132,7 +132,8 @@ def test_a_dataclass_its_schema_and_its_loader_have_the_same_keys(name: str) -> 
 @pytest.mark.parametrize("name", PARTS)
 def test_a_key_has_the_type_of_its_field(name: str) -> None:
     cls, _, _ = PARTS[name]
-    hints = get_type_hints(cls)
+    # The model names typing's Literal for type checkers only.
+    hints = get_type_hints(cls, localns={"Literal": Literal})
     properties = definition(name)["properties"]
     said = {key: what_a_schema_means(properties[key]) for key in keys_of(cls)}
     meant = {key: what_a_type_means(hints[field]) for key, field in keys_of(cls).items()}

@@ -7,6 +7,7 @@ never what the results are.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -84,3 +85,12 @@ def as_output(value: object) -> str:
 def flag(value: bool) -> str:
     """`true` or `false`: what `builds` and `deploys` hold, since `if:` compares strings."""
     return "true" if value else "false"
+
+
+def closed_alphabet(text: str) -> str:
+    """ASCII without anything that a shell, an expression or a workflow command would read.
+
+    >>> closed_alphabet("changed: packages/$(id)/a.ts (1 file)")
+    'changed: packages/?(id)/a.ts (1 file)'
+    """
+    return re.sub(r"[^A-Za-z0-9 .,:;()/_-]", "?", text)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 
-from orient_deploy.commands.context import as_output, flag
+from orient_deploy.commands.context import as_output, closed_alphabet, flag
 from orient_deploy.commands.planning import PlanInputs, make_plan
 from orient_deploy.errors import EXIT_GOOD, EnvironmentLacks
 from orient_deploy.plan.report import compared, headline, plan_lines, plan_markdown
@@ -67,7 +66,7 @@ def detect_outputs(planned: Planned, context: Context) -> dict[str, object]:
         "any": bool(plan.to_build),
         "deploy": plan.deploy.deploy,
         "deploys": deploys,
-        "reason": _closed_alphabet(f"{headline(plan)}. {compared(plan)}"),
+        "reason": closed_alphabet(f"{headline(plan)}. {compared(plan)}"),
         "base": plan.base.commit or "",
         "head": plan.head,
         "references": {},  # by digest; nothing is known of the registry without a record
@@ -103,11 +102,6 @@ def report_remarks(planned: Planned, context: Context) -> None:
             line=where.line if where else 0,
             column=where.column if where else 0,
         )
-
-
-def _closed_alphabet(text: str) -> str:
-    """ASCII without anything that a shell, an expression or a workflow command would read."""
-    return re.sub(r"[^A-Za-z0-9 .,:()/_-]", "?", text)
 
 
 def _write_files(changed: tuple[str, ...] | None, context: Context) -> str:

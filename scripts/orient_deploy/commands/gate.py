@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orient_deploy.commands.context import described, flag
+from orient_deploy.commands.context import closed_alphabet, described, flag
 from orient_deploy.commands.planning import PlanInputs, make_plan, split_names
 from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, RemoteError
-from orient_deploy.plan.gate import MATRIX_JOBS, decide_gate, parse_needs
+from orient_deploy.plan.gate import decide_gate, parse_needs
 from orient_deploy.plan.report import gate_headline, gate_lines, gate_markdown
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from orient_deploy.commands.context import Context
@@ -60,7 +59,7 @@ def run(inputs: Inputs, context: Context) -> int:
         build_jobs=build_jobs,
         required=split_names(inputs.required),
         may_skip=split_names(inputs.may_skip),
-        run_jobs=_run_jobs(results, planned, inputs, context),
+        run_jobs=_run_jobs(planned, inputs, context),
     )
     if gate.blockers:
         context.log.warning(f"{gate_headline(gate)}: {gate.reason}.", title="Deploy blocked")
@@ -68,9 +67,10 @@ def run(inputs: Inputs, context: Context) -> int:
         {
             "deploy": gate.open,
             "deploys": {
-                one.name: flag(one.deploy and not gate.blockers) for one in gate.environments
+                one.name: flag(gate.open and one.name in gate.destinations)
+                for one in gate.environments
             },
-            "reason": gate.reason,
+            "reason": closed_alphabet(gate.reason),
             "succeeded": gate.succeeded,
             "failed": gate.failed,
             "skipped": gate.skipped,
@@ -99,13 +99,12 @@ def _object(name: str, text: str) -> dict[str, Any]:
     return value
 
 
-def _run_jobs(
-    results: Mapping[str, str], planned: Planned, inputs: Inputs, context: Context
-) -> tuple[Job, ...] | None:
-    """The jobs of this run, asked only when a matrix build has to be told apart."""
+def _run_jobs(planned: Planned, inputs: Inputs, context: Context) -> tuple[Job, ...] | None:
+    """The jobs of this run, which tell the legs of a matrix apart and what `continue-on-error`
+    hides; asked only when something was to be built."""
     env = context.env
-    asked = planned.plan.to_build and any(job in MATRIX_JOBS for job in results)
-    if not asked or not context.in_actions or not inputs.token or not env.get("GITHUB_RUN_ID"):
+    asked = planned.plan.to_build and context.in_actions
+    if not asked or not inputs.token or not env.get("GITHUB_RUN_ID"):
         return None
     from orient_deploy.github.jobs import list_jobs
 
@@ -117,5 +116,5 @@ def _run_jobs(
             inputs.token,
         )
     except RemoteError as error:
-        context.log.notice(f"{error}. Until then a matrix build counts as a whole.")
+        context.log.notice(f"{error}. So a matrix build counts as a whole.")
         return None

@@ -11,9 +11,6 @@ TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from typing import Literal
 
-    Baseline = Literal["auto", "registry", "deployments", "push"]
-
-
 AUTO = "auto"  # in a watch list: what the Dockerfile reads
 
 
@@ -150,7 +147,7 @@ class Config:
     images: tuple[Image, ...]
     branches: tuple[Pattern, ...] = ()  # deploying branches; empty: the repository's default branch
     tag_pattern: Pattern | None = None
-    baseline: Baseline = "auto"
+    baseline: Literal["auto", "registry", "deployments", "push"] = "auto"
     watch_all: tuple[Pattern, ...] = ()
     ignore: tuple[Pattern, ...] = ()
     environments: tuple[Environment, ...] = ()

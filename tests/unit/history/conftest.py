@@ -44,7 +44,7 @@ class History:
             default_branch="main",
             repository="acme/app",
         )
-        return replace(event, **facts)  # type: ignore[arg-type]
+        return replace(event, **facts)  # type: ignore[arg-type]  # any field of it
 
     def pull_request(self) -> PullRequest:
         return PullRequest(number=7, head_sha=self.tip, base_sha=self.third, base_ref="main")
@@ -102,7 +102,7 @@ def remote(server: GitServer) -> Remote:
 
 def remote_of(url: str, **facts: object) -> Remote:
     facts = {"timeout_s": 20.0, "pause": lambda seconds: None, **facts}
-    return Remote(server_url=url, repository="acme/app", **facts)  # type: ignore[arg-type]
+    return Remote(server_url=url, repository="acme/app", **facts)  # type: ignore[arg-type]  # any field of it
 
 
 def git_on_path(directory: Path, script: str) -> dict[str, str]:

@@ -158,7 +158,25 @@ def _tool(name: str) -> str:
 
 
 def _bundles() -> Path:
-    """The folder of bundled oracles, installed on first use; safe against a second process."""
+    """The folder of bundled oracles, installed on first use; safe against a second process.
+
+    A failed installation is not tried again: each test would wait for the same network.
+    """
+    if not _ready:
+        try:
+            _ready.append(_install())
+        except RuntimeError as error:
+            _ready.append(error)
+    (found,) = _ready
+    if isinstance(found, RuntimeError):
+        raise RuntimeError(*found.args)
+    return found
+
+
+_ready: list[Path | RuntimeError] = []
+
+
+def _install() -> Path:
     sources = sorted(path for path in _SOURCE.iterdir() if path.is_file())
     content = hashlib.sha256()
     for path in sources:
@@ -183,8 +201,16 @@ def _bundles() -> Path:
 
 
 def _run(command: list[str], folder: str) -> None:
-    result = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT_S, check=False
-    )
+    try:
+        result = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=_INSTALL_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"{' '.join(command)} took over {_INSTALL_TIMEOUT_S} s") from error
     if result.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed:\n{result.stdout}{result.stderr}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orient_deploy.commands.clone import missing, open_clone
@@ -13,6 +12,7 @@ from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD
 from orient_deploy.history.model import Base
 from orient_deploy.plan.decide import decide, plural
 from orient_deploy.plan.model import Request
+from orient_deploy.record import dataclass
 
 if TYPE_CHECKING:
     from orient_deploy.commands.context import Context

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from orient_deploy.record import dataclass, field
 from orient_deploy.runner import Log, Outputs, write_summary
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from orient_deploy.commands.context import as_output, closed_alphabet, flag
 from orient_deploy.commands.planning import PlanInputs, make_plan
 from orient_deploy.errors import EXIT_GOOD, EnvironmentLacks
 from orient_deploy.plan.report import compared, headline, plan_lines, plan_markdown
+from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:

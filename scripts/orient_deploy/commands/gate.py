@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orient_deploy.commands.context import closed_alphabet, described, flag
 from orient_deploy.commands.planning import PlanInputs, make_plan, split_names
 from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, RemoteError
 from orient_deploy.plan.gate import decide_gate, parse_needs
 from orient_deploy.plan.report import gate_headline, gate_lines, gate_markdown
+from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:

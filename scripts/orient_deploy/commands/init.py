@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orient_deploy.advise.builds import filter_files, gather, sources
@@ -12,6 +11,7 @@ from orient_deploy.commands.clone import Clone, open_clone
 from orient_deploy.commands.context import described
 from orient_deploy.config.load import DEFAULT_PATH
 from orient_deploy.errors import EXIT_GOOD, EnvironmentLacks, InputError, RemoteError
+from orient_deploy.record import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orient_deploy.commands import detect, matrix
 from orient_deploy.commands.planning import PlanInputs, make_plan
 from orient_deploy.errors import EXIT_GOOD
 from orient_deploy.plan.report import plan_lines, plan_markdown
+from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:

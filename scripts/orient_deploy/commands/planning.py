@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 
 from orient_deploy.commands.context import described
 from orient_deploy.config import ConfigError, parse, parse_inline
@@ -27,6 +26,7 @@ from orient_deploy.history import (
 )
 from orient_deploy.plan.decide import check_request, decide, is_deploying, is_version
 from orient_deploy.plan.model import Plan, Request
+from orient_deploy.record import dataclass, field
 from orient_deploy.runner import Event, read_event
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from orient_deploy.advise.replay import Commit, deploying_branch, replay, replay_lines, totals
@@ -15,6 +15,7 @@ from orient_deploy.config import parse
 from orient_deploy.config.load import DEFAULT_PATH
 from orient_deploy.errors import EXIT_GOOD, InputError
 from orient_deploy.history.git import GitFailed
+from orient_deploy.record import dataclass
 
 if TYPE_CHECKING:
     from orient_deploy.commands.context import Context

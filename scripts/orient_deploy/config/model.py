@@ -5,7 +5,7 @@ Never reads a file and never decides what is built; `orient_deploy.config.load` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from orient_deploy.record import dataclass, field
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 AUTO = "auto"  # in a watch list: what the Dockerfile reads
 
 
-@dataclass(frozen=True, kw_only=True, order=True)
+@dataclass(frozen=True, kw_only=True)
 class Location:
     """A place in a text file; line and column count from 1. An inline input has the file ''."""
 

@@ -7,7 +7,6 @@ type (a key `on` stays the text `on`), and never descends into its own call stac
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from orient_deploy.config.model import Location
 from orient_deploy.config.problem import ConfigError, Problem, shown
@@ -34,39 +33,50 @@ _QUOTING = (
 )
 
 
-@dataclass(slots=True)
 class Node:
     """Where a value stands, counted from 1, and how many values it holds, itself included."""
 
-    line: int
-    column: int
-    size: int
+    __slots__ = ("column", "line", "size")
+
+    def __init__(self, line: int, column: int, size: int) -> None:
+        self.line = line
+        self.column = column
+        self.size = size
 
 
-@dataclass(slots=True)
 class Text(Node):
     """A scalar by its text; `plain` when it stands without quotes."""
 
-    text: str
-    plain: bool
+    __slots__ = ("plain", "text")
+
+    def __init__(self, line: int, column: int, size: int, text: str, plain: bool) -> None:
+        super().__init__(line, column, size)
+        self.text = text
+        self.plain = plain
 
     @property
     def is_null(self) -> bool:
         return self.plain and self.text in ("", "~", "null", "Null", "NULL")
 
 
-@dataclass(slots=True)
 class Items(Node):
     """A list."""
 
-    items: list[Node]
+    __slots__ = ("items",)
+
+    def __init__(self, line: int, column: int, size: int, items: list[Node]) -> None:
+        super().__init__(line, column, size)
+        self.items = items
 
 
-@dataclass(slots=True)
 class Pairs(Node):
     """A mapping, its keys in the order of the text and not yet known to differ."""
 
-    pairs: list[tuple[Node, Node]]
+    __slots__ = ("pairs",)
+
+    def __init__(self, line: int, column: int, size: int, pairs: list[tuple[Node, Node]]) -> None:
+        super().__init__(line, column, size)
+        self.pairs = pairs
 
 
 def read_nodes(data: bytes | str, *, source: str) -> Node:

@@ -6,15 +6,15 @@ Never reads anything and never prints.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from orient_deploy.config.model import Location
 from orient_deploy.errors import InputError
+from orient_deploy.record import dataclass
 
 PRINTED_AT_MOST = 25  # a screenful; `problems` holds all of them
 
 
-@dataclass(frozen=True, kw_only=True, order=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """One thing that is wrong, and what would be right (a sentence of its own)."""
 
@@ -31,7 +31,7 @@ class ConfigError(InputError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         # A set, because a value with an anchor is read once for every place that refers to it.
-        self.problems = tuple(sorted(set(problems)))
+        self.problems = tuple(sorted(set(problems), key=_place))
         first = self.problems[0]
         super().__init__(first.where.file or "input images", first.message, first.fix)
 
@@ -41,6 +41,11 @@ class ConfigError(InputError):
         if hidden:
             lines.append(f"and {hidden} more")
         return "\n".join(lines)
+
+
+def _place(problem: Problem) -> tuple[str, int, int, str, str]:
+    where = problem.where
+    return where.file, where.line, where.column, problem.message, problem.fix
 
 
 def shown(text: str) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from orient_deploy.errors import InputError, RemoteError
 from orient_deploy.history.checkout import Checkout
 from orient_deploy.history.git import Git
 from orient_deploy.history.model import Base, Resolution
 from orient_deploy.history.repository import Repository, Want
+from orient_deploy.record import dataclass
 from orient_deploy.runner.event import Event, PullRequest
 
 SHORT = 7
@@ -320,7 +320,12 @@ def _first(
     for row in rows:
         base = _try(row, head, repository, is_version)
         if base.commit or isinstance(row, Nothing):
-            return replace(base, missed=(*missed, *base.missed))
+            return Base(
+                commit=base.commit,
+                reason=base.reason,
+                missed=(*missed, *base.missed),
+                nothing_to_do=base.nothing_to_do,
+            )
         missed += base.missed
         last = base.reason
     return Base(commit=None, reason=last, missed=tuple(missed))

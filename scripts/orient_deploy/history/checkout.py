@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 
 from orient_deploy.errors import InputError
 from orient_deploy.history.git import Git, GitFailed
+from orient_deploy.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from orient_deploy.errors import EnvironmentLacks
+from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from orient_deploy.errors import InputError
 from orient_deploy.history.git import Done, Git, GitTimeout
+from orient_deploy.record import dataclass, field
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 
 from orient_deploy.errors import EnvironmentLacks, RemoteError
@@ -22,6 +21,7 @@ from orient_deploy.history.checkout import NEWEST_FIRST, Checkout
 from orient_deploy.history.git import LOCAL_TIMEOUT_S, Git, GitFailed, end
 from orient_deploy.history.model import Change
 from orient_deploy.history.remote import Answer, Remote
+from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orient_deploy.config.model import Location
 from orient_deploy.history.model import Base
+from orient_deploy.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from orient_deploy.errors import EnvironmentLacks, InputError
+from orient_deploy.record import dataclass, field
 
 _OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")  # SHA-1 or SHA-256
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell halves of characters

@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -98,10 +99,11 @@ def test_values_behave_as_the_standard_ones(
 ) -> None:
     ours = SHAPES[name](record.dataclass, record.field)
     standard = SHAPES[name](dataclasses.dataclass, dataclasses.field)
-    calls: list[list[Callable[[], Any]]] = [
-        [lambda cls=cls, call=call: cls(*call[0], **call[1]) for call in (one, other)]
-        for cls in (ours, standard)
-    ]
+
+    def made(cls: type) -> list[Callable[[], Any]]:
+        return [partial(cls, *given, **named) for given, named in (one, other)]
+
+    calls = [made(ours), made(standard)]
 
     assert [outcome(call) for call in calls[0]] == [outcome(call) for call in calls[1]]
     if not any(isinstance(outcome(call), type) for call in calls[0]):

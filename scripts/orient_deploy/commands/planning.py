@@ -15,6 +15,7 @@ from orient_deploy.config.nodes import MAX_BYTES as MAX_CONFIG_BYTES
 from orient_deploy.errors import InputError, RemoteError
 from orient_deploy.history import (
     Git,
+    Part,
     Remote,
     Repository,
     Want,
@@ -24,7 +25,7 @@ from orient_deploy.history import (
     obtain_head,
     resolve,
 )
-from orient_deploy.plan.decide import check_request, decide, is_deploying, is_version
+from orient_deploy.plan.decide import check_request, decide, is_deploying, is_version, questions
 from orient_deploy.plan.model import Plan, Request
 from orient_deploy.record import dataclass, field
 from orient_deploy.runner import Event, read_event
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from orient_deploy.commands.context import Context
     from orient_deploy.history import Base, Change, Checkout
 
+LONGEST_COMMAND = 30_000  # characters
 DEFAULT_CONFIG = ".github/orient-deploy.yml"
 
 
@@ -124,7 +126,7 @@ def make_plan(inputs: PlanInputs, context: Context) -> Planned:
             explicit_base=inputs.base,
             commit=inputs.commit,
         )
-        changes, listing = _compare(resolution.head, resolution.base, repository)
+        changes, listing, folders = _compare(config, resolution.head, resolution.base, repository)
         plan = decide(
             config,
             event=event,
@@ -133,6 +135,7 @@ def make_plan(inputs: PlanInputs, context: Context) -> Planned:
             base=resolution.base,
             changes=changes,
             listing=listing,
+            folders=folders,
             base_config=_config_at_base(config, resolution.base, changes, repository),
         )
     return Planned(plan=plan, config=config, event=event, listing=listing, deploying=deploying)
@@ -226,14 +229,25 @@ def _read_config(path: str, root: str, event: Event, commit: str, repository: Re
 
 
 def _compare(
-    head: str, base: Base, repository: Repository
-) -> tuple[tuple[Change, ...] | None, tuple[str, ...]]:
+    config: Config, head: str, base: Base, repository: Repository
+) -> tuple[tuple[Change, ...] | None, tuple[str, ...], frozenset[str]]:
+    """What changed, and as much of the head's tree as the plan asks about."""
     if base.nothing_to_do:
-        return None, ()
-    if base.commit is None:
-        return None, repository.listing(head)
-    comparison = repository.compare(base.commit, head)
-    return comparison.changes, comparison.listing
+        return None, (), frozenset()
+    compared = repository.compare(base.commit or "", head, _part(config))
+    listing, folders = compared.listing, compared.folders
+    if {image.dockerfile for image in config.images}.difference(listing):
+        listing, folders = repository.listing(head), frozenset()  # for the nearest name
+    return None if base.commit is None else compared.changes, listing, folders
+
+
+def _part(config: Config) -> Part | None:
+    """The part of the tree that the plan asks about; None where all of it is as quick to read."""
+    paths, below = questions(config)
+    # Windows takes command lines of 32,767 characters.
+    if "" in below or sum(len(path) + 3 for path in (*paths, *below)) > LONGEST_COMMAND:
+        return None
+    return Part(paths=paths, below=below)
 
 
 def _config_at_base(

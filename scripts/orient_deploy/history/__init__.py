@@ -7,7 +7,7 @@ from orient_deploy.history.checkout import Checkout, discover, find_checkout
 from orient_deploy.history.git import Git
 from orient_deploy.history.model import Base, Change, Resolution
 from orient_deploy.history.remote import Remote
-from orient_deploy.history.repository import Comparison, Entry, Repository, Want
+from orient_deploy.history.repository import Comparison, Entry, Part, Repository, Want
 
 __all__ = [
     "Base",
@@ -16,6 +16,7 @@ __all__ = [
     "Comparison",
     "Entry",
     "Git",
+    "Part",
     "Remote",
     "Repository",
     "Resolution",

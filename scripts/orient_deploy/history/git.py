@@ -43,6 +43,7 @@ _ALWAYS = {
 # may not know GIT_NO_LAZY_FETCH, but an empty list of protocols stops a lazy fetch in each of them.
 # GIT_CONFIG_GLOBAL is known since 2.32; older ones look in HOME and XDG_CONFIG_HOME.
 _READING = {
+    "GIT_LITERAL_PATHSPECS": "1",  # a path is a path, also when it begins with a colon
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",  # git for Windows knows this name too
     "HOME": "/dev/null",

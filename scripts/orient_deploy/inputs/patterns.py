@@ -18,7 +18,7 @@ from os.path import commonprefix
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 # Where a text could be read otherwise than as itself; a ',', '}' or ']' alone means nothing.
 _SPECIAL = re.compile(r"\A!|[*\[{]")
@@ -106,17 +106,36 @@ class Selection:
                         found.pop(position, None)
         return found
 
-    def dead(self, sorted_paths: Sequence[str]) -> list[str]:
-        """The patterns, as written, that match no path at all, whatever the others do."""
+    def dead(self, sorted_paths: Sequence[str], folders: Collection[str] = ()) -> list[str]:
+        """The patterns, as written, that match no path at all, whatever the others do.
+
+        The paths may be those alone that `questions` asks for, with the `folders` among them.
+        """
         return [
-            pattern.text for pattern in self._patterns if not any(pattern.positions(sorted_paths))
+            pattern.text
+            for pattern in self._patterns
+            if not any(one.is_alive(sorted_paths, folders) for one in pattern.finders)
         ]
+
+    def questions(self) -> tuple[set[str], set[str]]:
+        """What has to be known of a tree to tell which patterns are dead: the paths that may be a
+        file or a folder, and the folders whose every path counts ('' is the root)."""
+        paths: set[str] = set()
+        below: set[str] = set()
+        for pattern in self._patterns:
+            for finder in pattern.finders:
+                path, folder = finder.question()
+                if path:
+                    paths.add(path)
+                elif folder is not None:
+                    below.add(folder)
+        return paths, below
 
 
 class _Pattern:
     """One entry of a list: what it looks for, and whether it includes or excludes."""
 
-    __slots__ = ("_finders", "include", "text")
+    __slots__ = ("finders", "include", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -124,18 +143,18 @@ class _Pattern:
         wanted = text if self.include else text[1:]
         alternatives = expand_braces(wanted)
         plain = [found for one in alternatives if (found := _PLAIN.match(one))]
-        self._finders: tuple[_Plain | _Expression, ...]
+        self.finders: tuple[_Plain | _Expression, ...]
         if len(plain) == len(alternatives):
-            self._finders = tuple(_Plain(found[1], found[2]) for found in plain)
+            self.finders = tuple(_Plain(found[1], found[2]) for found in plain)
         else:
-            self._finders = (_Expression(wanted, alternatives),)
+            self.finders = (_Expression(wanted, alternatives),)
 
     def matches(self, path: str) -> bool:
-        return any(finder.matches(path) for finder in self._finders)
+        return any(finder.matches(path) for finder in self.finders)
 
     def positions(self, paths: Sequence[str]) -> Iterator[range | list[int]]:
         """Where the matching paths are; a position may come twice."""
-        for finder in self._finders:
+        for finder in self.finders:
             yield from finder.positions(paths)
 
 
@@ -176,6 +195,23 @@ class _Plain:
             if self._tail == "/**":
                 yield _beginning_with(fixed + "/", paths)
 
+    def is_alive(self, paths: Sequence[str], folders: Collection[str]) -> bool:
+        """Whether any path matches, or there is a folder that '/**' speaks of."""
+        if self._tail == "/**" and self._fixed in folders:
+            return True
+        return self._matches_all() or any(self.positions(paths))
+
+    def question(self) -> tuple[str, str | None]:
+        """The path to look up, or '' and the folder to list; ('', None): nothing to ask."""
+        if self._matches_all():
+            return "", None
+        if self._tail in ("", "/**"):
+            return self._fixed, None
+        return "", self._fixed.rpartition("/")[0]
+
+    def _matches_all(self) -> bool:
+        return self._fixed == "" and self._tail == "**"  # every commit worth asking has a file
+
 
 class _Expression:
     """Anything else: an expression, asked only about paths that begin and end as its text does."""
@@ -205,6 +241,14 @@ class _Expression:
             if isinstance(paths, tuple):  # a list may hold something else the next time
                 self._last = (paths, found)
         yield found
+
+    def is_alive(self, paths: Sequence[str], folders: Collection[str]) -> bool:
+        """Whether any path matches."""
+        return any(self.positions(paths))
+
+    def question(self) -> tuple[str, str | None]:
+        """As for fixed text: the folder to list."""
+        return "", self._start.rpartition("/")[0]
 
     def _compiled(self) -> Callable[[str], object]:
         # Here and not above: most configurations need no expression, and pathspec costs a tenth of

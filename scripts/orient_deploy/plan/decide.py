@@ -7,7 +7,7 @@ name the event.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from orient_deploy.config.model import AUTO
 from orient_deploy.errors import InputError
@@ -118,12 +118,14 @@ def decide(
     base: Base,
     changes: Sequence[Change] | None,
     listing: Sequence[str],
+    folders: Collection[str] = (),
     base_config: Config | None,
 ) -> Plan:
     """The plan for one commit.
 
     `changes` are those from the base to the head in byte order, None when `base` has no commit.
-    `listing` is every path of the head in byte order. `base_config` is the configuration at the
+    `listing` is every path of the head in byte order, or those that `questions` asks for with the
+    `folders` among them. `base_config` is the configuration at the
     base if the file differs there, else None; one without images where it was missing or wrong. An
     image or environment that was not there, or was defined otherwise, is built or deployed to.
 
@@ -152,7 +154,9 @@ def decide(
         environments=environments,
         deploy=_overall(environments, config, facts, building),
         changed=facts.changed,
-        remarks=() if base.nothing_to_do else tuple(_remarks(config, facts.watched, listing)),
+        remarks=()
+        if base.nothing_to_do
+        else tuple(_remarks(config, facts.watched, listing, folders)),
     )
 
 
@@ -452,13 +456,32 @@ def _reasons(environments: Sequence[EnvironmentDecision]) -> str:
     return "; ".join(f"{one.name}: {one.reason}" for one in environments)
 
 
-def _remarks(config: Config, watched: _Watched, listing: Sequence[str]) -> list[Remark]:
-    """What a maintainer should look at: files that are not there, Dockerfiles that are not watched,
-    patterns that match nothing, and `auto`."""
+def questions(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the plan asks about the head's tree: paths to look up, and folders to list whole
+    ('' is the root)."""
+    paths = set(_named_files(config))
+    below: set[str] = set()
+    for _, _, selection in _lists(config, _Watched(config)):
+        if selection is not None:
+            more_paths, more_below = selection.questions()
+            paths |= more_paths
+            below |= more_below
+    return tuple(sorted(paths)), tuple(sorted(below))
+
+
+def _named_files(config: Config) -> set[str]:
     named = {image.dockerfile for image in config.images}
     for environment in config.environments:
         named.update(_compose_files(environment))
-    missing = named.difference(listing)
+    return named
+
+
+def _remarks(
+    config: Config, watched: _Watched, listing: Sequence[str], folders: Collection[str]
+) -> list[Remark]:
+    """What a maintainer should look at: files that are not there, Dockerfiles that are not watched,
+    patterns that match nothing, and `auto`."""
+    missing = _named_files(config).difference(listing)
 
     remarks: list[Remark] = []
     whole_context = [
@@ -494,25 +517,27 @@ def _remarks(config: Config, watched: _Watched, listing: Sequence[str]) -> list[
             for path in dict.fromkeys(_compose_files(environment))
             if path in missing
         ]
-    return remarks + _dead_patterns(config, watched, listing)
+    return remarks + _dead_patterns(config, watched, listing, folders)
 
 
-def _dead_patterns(config: Config, watched: _Watched, listing: Sequence[str]) -> list[Remark]:
-    lists: list[tuple[str, Sequence[Pattern], Selection | None]] = [
-        ("watch-all", config.watch_all, watched.everywhere),
-        ("ignore", config.ignore, watched.ignore),
-    ]
-    lists += [
-        (f"images.{image.name}.watch", image.watch, watched.by_image[image.name])
-        for image in config.images
-    ]
-    lists += [
-        (f"environments.{one.name}.sync", one.sync, _compile(one.sync))
-        for one in config.environments
-    ]
+def _lists(
+    config: Config, watched: _Watched
+) -> Iterator[tuple[str, Sequence[Pattern], Selection | None]]:
+    """Every list of patterns about files: its name, the patterns, and compiled."""
+    yield "watch-all", config.watch_all, watched.everywhere
+    yield "ignore", config.ignore, watched.ignore
+    for image in config.images:
+        yield f"images.{image.name}.watch", image.watch, watched.by_image[image.name]
+    for one in config.environments:
+        yield f"environments.{one.name}.sync", one.sync, _compile(one.sync)
+
+
+def _dead_patterns(
+    config: Config, watched: _Watched, listing: Sequence[str], folders: Collection[str]
+) -> list[Remark]:
     remarks = []
-    for name, patterns, selection in lists:
-        dead = selection.dead(listing) if selection else ()
+    for name, patterns, selection in _lists(config, watched):
+        dead = selection.dead(listing, folders) if selection else ()
         for pattern in patterns:
             if pattern.text in dead:
                 hint = " ('[…]' is a character class: a '[' itself is written '[[]')"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orient_deploy.errors import EnvironmentLacks
-from orient_deploy.history import Change, Entry, Git, Repository, find_checkout
+from orient_deploy.history import Change, Entry, Git, Part, Repository, find_checkout
 from orient_deploy.history.repository import alternates_line
 from tests.fakes.repositories import (
     Content,
@@ -323,6 +323,31 @@ def test_changes_and_listing_agree_with_git_and_libgit2(
     assert encoded(compared.listing) == sorted(encoded(compared.listing))
     ordered = [path for path, _ in _by_bytes(compared.changes)]
     assert ordered == sorted(ordered)
+
+
+@settings(max_examples=25)
+@given(tree=trees, data=st.data())
+def test_a_part_is_what_was_asked_of_the_whole(
+    tree: dict[str, Content], data: st.DataObject, playground: tuple[RepositoryBuilder, Path]
+) -> None:
+    builder, temporary = playground
+    commit = builder.commit({**tree, ":(top)/*": "x"}, parents=[])
+    with opened(Git(os.environ), builder.directory, temporary) as repository:
+        whole = repository.listing(commit)
+        above = {path[:at] for path in whole for at, sign in enumerate(path) if sign == "/"}
+        some = st.lists(st.sampled_from([*whole, *above, "absent", "absent/too"]), max_size=4)
+        part = Part(paths=tuple(data.draw(some)), below=tuple(data.draw(some)))
+        found = repository.compare("", commit, part)
+
+    inside = {
+        p for p in whole if p in part.paths or p.startswith(tuple(f"{f}/" for f in part.below))
+    }
+    # A file asked for as a folder is listed too; a folder on the way to a path is named.
+    assert inside <= set(found.listing) <= inside | set(part.below)
+    assert above.intersection(part.paths) <= found.folders <= above
+    assert list(found.listing) == sorted(
+        found.listing, key=lambda path: path.encode("utf-8", "surrogateescape")
+    )
 
 
 def _by_bytes(changes: Sequence[Change]) -> list[tuple[bytes, Change]]:

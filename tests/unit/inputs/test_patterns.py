@@ -248,7 +248,25 @@ def test_positions_are_those_of_the_paths_that_match(
     assert selection.select(paths) == sorted(deciding)
 
 
-@given(PATTERNS, PATHS)
+@given(PATTERNS, PATHS.filter(bool))
+def test_the_part_asked_for_tells_dead_patterns_as_the_whole_tree_does(
+    patterns: list[str], paths: list[str]
+) -> None:
+    tree = [path for path in paths if not any(other.startswith(path + "/") for other in paths)]
+    ordered = sorted(tree, key=_bytes)
+    selection = compile_patterns(patterns)
+    asked, below = selection.questions()
+    part = [
+        path
+        for path in ordered
+        if path in asked or any(not folder or path.startswith(folder + "/") for folder in below)
+    ]
+    folders = {path for path in asked if any(one.startswith(path + "/") for one in ordered)}
+
+    assert selection.dead(part, folders) == selection.dead(ordered)
+
+
+@given(PATTERNS, PATHS.filter(bool))  # a tree without a file has nothing to match
 def test_dead_means_that_the_pattern_alone_matches_nothing(
     patterns: list[str], paths: list[str]
 ) -> None:

@@ -127,7 +127,7 @@ class Selection:
                 path, folder = finder.question()
                 if path:
                     paths.add(path)
-                elif folder is not None:
+                if folder is not None:
                     below.add(folder)
         return paths, below
 
@@ -202,7 +202,7 @@ class _Plain:
         return self._matches_all() or any(self.positions(paths))
 
     def question(self) -> tuple[str, str | None]:
-        """The path to look up, or '' and the folder to list; ('', None): nothing to ask."""
+        """The path to look up or '', and the folder to list or None."""
         if self._matches_all():
             return "", None
         if self._tail in ("", "/**"):
@@ -216,14 +216,16 @@ class _Plain:
 class _Expression:
     """Anything else: an expression, asked only about paths that begin and end as its text does."""
 
-    __slots__ = ("_ends", "_last", "_match", "_start", "_text")
+    __slots__ = ("_ends", "_folder", "_last", "_match", "_start", "_text")
 
     def __init__(self, text: str, alternatives: Sequence[str]) -> None:
         self._text = text
         self._match: Callable[[str], object] | None = None
         self._last: tuple[Sequence[str] | None, list[int]] = (None, [])
         # A '/' beside a wildcard may be absent from the path: '**/x' matches x, '*a/**' matches a.
-        starts = [_FIXED_START.findall(one)[0].removesuffix("/") for one in alternatives]
+        starts = [_FIXED_START.findall(one)[0] for one in alternatives]
+        self._folder = commonprefix(starts).rpartition("/")[0]  # noqa: RUF071  # by characters
+        starts = [one.removesuffix("/") for one in starts]
         self._start = commonprefix(starts)  # noqa: RUF071  # by characters is what is meant
         self._ends = tuple(_FIXED_END.findall(one)[0].removeprefix("/") for one in alternatives)
 
@@ -247,8 +249,8 @@ class _Expression:
         return any(self.positions(paths))
 
     def question(self) -> tuple[str, str | None]:
-        """As for fixed text: the folder to list."""
-        return "", self._start.rpartition("/")[0]
+        """As for fixed text: the folder, which may itself be what matches."""
+        return self._folder, self._folder
 
     def _compiled(self) -> Callable[[str], object]:
         # Here and not above: most configurations need no expression, and pathspec costs a tenth of

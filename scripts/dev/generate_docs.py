@@ -72,7 +72,10 @@ def key_table(schema: dict[str, Any], definition: str) -> str:
             key = schema["definitions"][key["$ref"].rpartition("/")[2]]
         shown = f"`{json.dumps(key['default'])}`" if key.get("default") not in (None, "") else ""
         shown = "required" if name in described.get("required", ()) else shown
-        rows.append(f"| `{name}` | {shown} | {_cell(key['description'])} |")
+        allowed = (
+            f" One of {', '.join(f'`{one}`' for one in key['enum'])}." if "enum" in key else ""
+        )
+        rows.append(f"| `{name}` | {shown} | {_cell(key['description'] + allowed)} |")
     return "\n".join(rows) + "\n"
 
 

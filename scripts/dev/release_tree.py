@@ -42,6 +42,10 @@ VENDOR_LOCK = "requirements/plan.txt"
 VENDOR_PLATFORM = ("--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.10")
 COMPILED = {".so", ".pyd", ".dylib", ".pyc"}
 EXTENSIONS_ONLY = {"_yaml"}  # packages of a wheel that only load its compiled part
+# A relative link in Markdown, and where it leads when its target is not shipped.
+LINK = re.compile(r"\]\((?!https?:|#|/)(?P<path>[^)#]+)(?P<rest>#[^)]*)?\)")
+ELSEWHERE = "https://github.com/org/orient-deploy-actions/blob/main"
+
 # Only what every decision imports: each interpreter adds some 0.3 MB to the archive that every job
 # downloads, and saves it some 60 ms of compiling.
 COMPILED_AHEAD = ("scripts/orient_deploy", "vendor/yaml", "vendor/pathspec")
@@ -75,6 +79,8 @@ def build(
         _copy(root / path, out / path)
         if path.parts[0] == "actions" and len(path.parts) > 2:
             _copy(root / path, out.joinpath(*path.parts[1:]))
+    for page in out.rglob("*.md"):
+        page.write_text(_with_whole_links(page, out), encoding="utf-8", newline="\n")
     vendor(root / VENDOR_LOCK, out / "vendor")
     for interpreter in interpreters:
         compile_ahead(out, interpreter)
@@ -93,13 +99,31 @@ def compile_ahead(out: Path, interpreter: str) -> None:
     subprocess.run([*command, *COMPILED_AHEAD], check=True, timeout=120, cwd=out, env=environment)
 
 
+def _with_whole_links(path: Path, out: Path) -> str:
+    """A Markdown file whose links to what is not shipped lead to the repository instead."""
+
+    def whole(link: re.Match[str]) -> str:
+        target = os.path.normpath(path.parent / link["path"])
+        if os.path.exists(target):
+            return link[0]
+        return f"]({ELSEWHERE}/{Path(target).relative_to(out).as_posix()}{link['rest'] or ''})"
+
+    return LINK.sub(whole, path.read_text(encoding="utf-8"))
+
+
 def vendor(lock: Path, out: Path) -> None:
     """Install the pure Python of every package of a lock, checked against its hashes."""
     with tempfile.TemporaryDirectory(prefix="vendor-") as folder:
         command = ["uv", "pip", "install", "--quiet", "--no-config", "--require-hashes"]
         command += ["--no-deps", "--only-binary", ":all:", *VENDOR_PLATFORM]
         command += ["--python", sys.executable, "--target", folder, "--requirement", str(lock)]
-        subprocess.run(command, check=True, timeout=300)
+        try:
+            subprocess.run(command, check=True, timeout=300)
+        except FileNotFoundError:
+            raise ReleaseError(
+                "uv is not on PATH: it installs the packages for vendor/. Put .venv/bin, which "
+                "scripts/test makes, first on PATH."
+            ) from None
         installed = Path(folder)
         for source in sorted(path for path in installed.rglob("*") if path.is_file()):
             path = PurePosixPath(source.relative_to(installed).as_posix())

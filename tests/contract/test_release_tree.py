@@ -64,6 +64,19 @@ def test_what_a_consumer_does_not_need_stays_out(tree: Path) -> None:
     assert not {"dev", "test", "demo"} & {path.name for path in (tree / "scripts").iterdir()}
 
 
+def test_links_lead_somewhere(tree: Path) -> None:
+    dead = [
+        f"{path.relative_to(tree)}: {link['path']}"
+        for path in tree.rglob("*.md")
+        if "vendor" not in path.parts
+        for link in release_tree.LINK.finditer(path.read_text(encoding="utf-8"))
+        if not (path.parent / link["path"]).exists()
+    ]
+
+    assert dead == []
+    assert f"]({release_tree.ELSEWHERE}/docs/how-it-decides.md)" in (tree / "README.md").read_text()
+
+
 def test_vendor_holds_python_and_licences_only(tree: Path) -> None:
     vendor = tree / "vendor"
     packages = {path.name for path in vendor.iterdir()}

@@ -61,7 +61,8 @@ def run(inputs: Inputs, context: Context) -> int:
         run_jobs=_run_jobs(planned, inputs, context),
     )
     if gate.blockers:
-        context.log.warning(f"{gate_headline(gate)}: {gate.reason}.", title="Deploy blocked")
+        annotate = context.log.error if inputs.fail else context.log.warning
+        annotate(f"{gate_headline(gate)}: {gate.reason}.", title="Deploy blocked")
     context.publish(
         {
             "deploy": gate.open,

@@ -29,7 +29,7 @@ _UNPRINTABLE = re.compile(
 _LINE_BREAK = re.compile("\r\n|\r|\n")
 _QUOTING = (
     "Check the indentation, and put a text in quotes when it begins with one of "
-    "* & ! | > % @ ` { [ or holds ': ' or ' #'."
+    "* & ? ! | > % @ ` { [ or holds ': ' or ' #'."
 )
 
 

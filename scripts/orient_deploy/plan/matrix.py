@@ -83,7 +83,8 @@ def _missing_dockerfiles(missing: Sequence[Image], listing: Sequence[str]) -> In
 
     image = missing[0]
     candidates = [path for path in listing if "dockerfile" in path.rsplit("/", 1)[-1].lower()]
-    near = get_close_matches(image.dockerfile, candidates, 1, 0.0)
+    own = [path for path in candidates if image.name in path]
+    near = get_close_matches(image.dockerfile, own or candidates, 1, 0.0)
     others = f" ({', '.join(one.name for one in missing[1:])} likewise)" if missing[1:] else ""
     return InputError(
         f"{image.where}: image {image.name}: {image.dockerfile} is not in the commit{others}",

@@ -368,7 +368,12 @@ def _what_now(gate: Gate) -> str:
     old = (
         f"{escape(places)} still {runs} the old release" if places else "the old release still runs"
     )
-    return f"Nothing was deployed: **{old}**. Mend what failed and push, or re-run the failed jobs."
+    waiting = [one.name for one in gate.outcomes]
+    forced = f", then dispatch the workflow for {escape(listed(waiting))}" if waiting else ""
+    return (
+        f"Nothing was deployed: **{old}**. Re-run the failed jobs; or mend what failed and push"
+        f"{forced}: a push plans only what it changes itself."
+    )
 
 
 def _gate_picture(gate: Gate) -> list[str]:

@@ -9,16 +9,16 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from orient_deploy.config.load import DEFAULT_PATH
-from orient_deploy.config.nodes import MAX_BYTES
+from orient_deploy.commands.configuration import read_config
 from orient_deploy.errors import InputError
 from orient_deploy.history import Checkout, Git, Repository, discover, local_event
+from orient_deploy.record import dataclass
 
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from orient_deploy.commands.context import Context
+    from orient_deploy.config.model import Config
     from orient_deploy.runner import Event
 
 
@@ -47,22 +47,29 @@ class Clone:
         )
         return match[1] if match and found.code == 0 else ""
 
-    def configuration(self, path: str) -> bytes | None:
+    def configuration(self, path: str) -> Config | None:
         """The configuration as it stands in the files, else in the commit; None when in neither."""
-        place = os.path.join(self.root, path)
-        if self.root or os.path.isabs(path):
-            try:
-                with open(place, "rb") as file:
-                    return file.read(MAX_BYTES + 1)
-            except (FileNotFoundError, NotADirectoryError):
-                pass
-            except (OSError, ValueError) as error:
-                raise InputError(
-                    f"the configuration {path!r} cannot be read",
-                    getattr(error, "strerror", None) or str(error),
-                    "Give the path of a file in 'config'",
-                ) from error
-        return None if os.path.isabs(path) else self.repository.read(self.head, path)
+        return read_config(path, self.root, lambda source: self.repository.read(self.head, source))
+
+
+def find_clone(path: str, git: Git) -> tuple[Checkout, str]:
+    """The clone that `path` lies in ('' is the current folder), and the folder with its files.
+
+    The folder is '' for a bare repository.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = path or "."
+    if not os.path.isdir(path):
+        raise InputError(
+            f"input 'path': there is no folder {path!r}",
+            "it does not exist, or is a file",
+            "Give the folder of a clone",
+        )
+    checkout = discover(git, path)
+    found = git.run(["-C", path, "rev-parse", "--show-toplevel"], environment=git.networking)
+    return checkout, os.fsdecode(found.out).rstrip("\n") if found.code == 0 else ""
 
 
 @contextmanager
@@ -72,17 +79,9 @@ def open_clone(path: str, context: Context) -> Iterator[Clone]:
     Raises:
         InputError: there is none, or it has no commit.
     """
-    path = path or "."
-    if not os.path.isdir(path):
-        raise InputError(
-            f"input 'path': there is no folder {path!r}",
-            "it does not exist, or is a file",
-            "Give the folder of a clone",
-        )
     git = Git(context.env)
     try:
-        checkout = discover(git, path)
-        found = git.run(["-C", path, "rev-parse", "--show-toplevel"], environment=git.networking)
+        checkout, root = find_clone(path, git)
         event = local_event(git, checkout)
     finally:
         git.close()
@@ -91,16 +90,6 @@ def open_clone(path: str, context: Context) -> Iterator[Clone]:
             git=git,
             checkout=checkout,
             repository=opened,
-            root=os.fsdecode(found.out).rstrip("\n") if found.code == 0 else "",
+            root=root,
             event=event,
         )
-
-
-def missing(path: str) -> InputError:
-    """The error for a configuration that is not there."""
-    return InputError(
-        f"there is no configuration: {path} does not exist",
-        "neither the checked-out files nor the commit have it",
-        "Write it (`orient-deploy init` proposes one)"
-        + ("" if path == DEFAULT_PATH else ", or name another file in 'config'"),
-    )

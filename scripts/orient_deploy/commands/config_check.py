@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orient_deploy.commands.clone import missing, open_clone
+from orient_deploy.commands.clone import open_clone
+from orient_deploy.commands.configuration import missing
 from orient_deploy.commands.context import described
-from orient_deploy.config import parse
-from orient_deploy.config.load import DEFAULT_PATH
+from orient_deploy.config import DEFAULT_PATH
 from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD
 from orient_deploy.history.model import Base
 from orient_deploy.plan.decide import decide, plural
@@ -42,10 +42,9 @@ def run(inputs: Inputs, context: Context) -> int:
         ConfigError: the file is not valid; it holds every problem.
     """
     with open_clone(inputs.path, context) as clone:
-        text = clone.configuration(inputs.config)
-        if text is None:
+        config = clone.configuration(inputs.config)
+        if config is None:
             raise missing(inputs.config)
-        config = parse(text, source=inputs.config)
         plan = decide(
             config,
             event=clone.event,
@@ -66,19 +65,10 @@ def run(inputs: Inputs, context: Context) -> int:
             column=where.column if where else 0,
         )
     verdict = f"valid: {plural(images, 'image')}, {plural(environments, 'environment')}"
-    if context.json:
-        import json
-
-        found = {
-            "valid": True,
-            "images": images,
-            "environments": environments,
-            "remarks": [
-                {"message": one.message, "where": str(one.where) if one.where else ""}
-                for one in plan.remarks
-            ],
-        }
-        context.stdout.write(json.dumps(found, sort_keys=True) + "\n")
-    else:
-        context.log.say(("green", verdict))
+    remarks = [
+        {"message": one.message, "where": str(one.where) if one.where else ""}
+        for one in plan.remarks
+    ]
+    found = {"valid": True, "images": images, "environments": environments, "remarks": remarks}
+    context.publish(found, lines=[(("green", verdict),)])
     return EXIT_FOUND if inputs.strict and plan.remarks else EXIT_GOOD

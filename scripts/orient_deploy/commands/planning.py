@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 
+from orient_deploy.commands.configuration import missing, read_config
 from orient_deploy.commands.context import described
-from orient_deploy.config import ConfigError, parse, parse_inline
+from orient_deploy.config import DEFAULT_PATH, ConfigError, parse, parse_inline
 from orient_deploy.config.model import Config
-from orient_deploy.config.nodes import MAX_BYTES as MAX_CONFIG_BYTES
 from orient_deploy.errors import InputError, RemoteError
 from orient_deploy.history import (
     Git,
@@ -19,7 +19,6 @@ from orient_deploy.history import (
     Remote,
     Repository,
     Want,
-    discover,
     find_checkout,
     local_event,
     obtain_head,
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 # Characters of a command line: Windows takes 32,767, Linux 2 MB with the environment, macOS 1 MB.
 LONGEST_COMMAND = 30_000 if os.name == "nt" else 500_000
-DEFAULT_CONFIG = ".github/orient-deploy.yml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +43,7 @@ class PlanInputs:
     """What plan, detect, matrix and gate take alike; action.yml has the same descriptions."""
 
     config: str = described(
-        "Path of the configuration file, relative to the repository root.", DEFAULT_CONFIG
+        "Path of the configuration file, relative to the repository root.", DEFAULT_PATH
     )
     images: str = described(
         "Names of images to build whatever changed, separated by commas, blanks or lines; or, "
@@ -155,7 +153,7 @@ def _images(inputs: PlanInputs) -> tuple[tuple[str, ...], Config | None]:
     """The input `images`: names, or an inline configuration. Only a mapping holds a colon."""
     if ":" not in inputs.images:
         return split_names(inputs.images), None
-    if inputs.config != DEFAULT_CONFIG:
+    if inputs.config != DEFAULT_PATH:
         raise InputError(
             f"inputs 'config' and 'images' contradict each other: config is {inputs.config!r} and "
             "images holds a configuration",
@@ -177,9 +175,9 @@ def _checkout(inputs: PlanInputs, git: Git, context: Context) -> tuple[Checkout 
                 "Give the `path` that actions/checkout was given, or leave it out",
             )
         return find_checkout(root), root
-    checkout = discover(git, inputs.path or ".")
-    found = git.run(["-C", inputs.path or ".", "rev-parse", "--show-toplevel"])
-    return checkout, os.fsdecode(found.out).rstrip("\n") or checkout.git_dir
+    from orient_deploy.commands.clone import find_clone
+
+    return find_clone(inputs.path, git)
 
 
 def _event(git: Git, checkout: Checkout | None, context: Context) -> Event:
@@ -201,32 +199,21 @@ def _read_config(path: str, root: str, event: Event, commit: str, repository: Re
     In a pull_request_target run the files may be those of a stranger's fork; there the commit whose
     workflow runs says what counts.
     """
-    if event.name != "pull_request_target" and repository.checkout is not None:
-        try:
-            with open(os.path.join(root, path), "rb") as file:
-                return parse(file.read(MAX_CONFIG_BYTES + 1), source=path)
-        except (FileNotFoundError, NotADirectoryError):
-            pass  # a sparse checkout, perhaps
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"the configuration {path!r} cannot be read",
-                getattr(error, "strerror", None) or str(error),
-                "Give the path of a file in 'config'",
-            ) from error
-    text = None
-    if not os.path.isabs(path):
-        head = event.sha if event.deleted else obtain_head(event, repository, commit)
-        at = head if event.name != "pull_request_target" else event.sha
-        repository.obtain(Want(at))
-        text = repository.read(at, path) if repository.has(at) else None
-    if text is None:
-        raise InputError(
-            f"there is no configuration: {path} does not exist",
-            "neither the checked-out files nor the commit have it",
-            "Write it (`orient-deploy init` proposes one), name another file in 'config', or give "
-            "the mapping in 'images'",
-        )
-    return parse(text, source=path)
+    trusted = event.name != "pull_request_target"
+
+    def read_committed(source: str) -> bytes | None:
+        if not trusted or event.deleted:
+            at = event.sha
+            repository.obtain(Want(at))
+        else:
+            at = obtain_head(event, repository, commit)
+        return repository.read(at, source) if repository.has(at) else None
+
+    files = root if trusted and repository.checkout is not None else ""
+    config = read_config(path, files, read_committed)
+    if config is None:
+        raise missing(path)
+    return config
 
 
 def _compare(

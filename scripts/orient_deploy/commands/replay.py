@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from orient_deploy.advise.replay import Commit, deploying_branch, replay, replay_lines, totals
-from orient_deploy.commands.clone import Clone, missing, open_clone
+from orient_deploy.commands.clone import Clone, open_clone
+from orient_deploy.commands.configuration import missing
 from orient_deploy.commands.context import described
 from orient_deploy.commands.init import SHORT, proposal_for
-from orient_deploy.config import parse
-from orient_deploy.config.load import DEFAULT_PATH
+from orient_deploy.config import DEFAULT_PATH, parse
 from orient_deploy.errors import EXIT_GOOD, InputError
 from orient_deploy.history.git import GitFailed
 from orient_deploy.record import dataclass
@@ -50,20 +50,16 @@ def run(inputs: Inputs, context: Context) -> int:
         current = clone.event.branch
         branch = deploying_branch(config, current, clone.event.default_branch)
         rows = replay(_commits(clone, count), config, branch)
-    if context.json:
-        import json
-
-        found = {
+    shown = current or f"HEAD ({clone.head[:SHORT]})"
+    context.publish(
+        {
             "branch": branch,
             "configuration": config_from,
             "rows": [asdict(row) for row in rows],
             "totals": asdict(totals(rows)),
-        }
-        context.stdout.write(json.dumps(found, sort_keys=True) + "\n")
-    else:
-        shown = current or f"HEAD ({clone.head[:SHORT]})"
-        for line in replay_lines(rows, branch=shown, config_from=config_from):
-            context.log.say(*line)
+        },
+        lines=replay_lines(rows, branch=shown, config_from=config_from),
+    )
     return EXIT_GOOD
 
 
@@ -79,9 +75,9 @@ def _count(text: str) -> int:
 
 def _configuration(clone: Clone, path: str) -> tuple[Config, str]:
     """The configuration, and where it is from."""
-    text = clone.configuration(path or DEFAULT_PATH)
-    if text is not None:
-        return parse(text, source=path or DEFAULT_PATH), path or DEFAULT_PATH
+    config = clone.configuration(path or DEFAULT_PATH)
+    if config is not None:
+        return config, config.source
     if path:
         raise missing(path)
     proposal = proposal_for(clone)

@@ -3,7 +3,7 @@
 Never reads anything else, and never decides what is built.
 """
 
-from orient_deploy.config.load import load, parse, parse_inline
+from orient_deploy.config.load import DEFAULT_PATH, parse, parse_inline
 from orient_deploy.config.problem import ConfigError, Problem
 
-__all__ = ["ConfigError", "Problem", "load", "parse", "parse_inline"]
+__all__ = ["DEFAULT_PATH", "ConfigError", "Problem", "parse", "parse_inline"]

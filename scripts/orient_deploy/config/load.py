@@ -27,9 +27,8 @@ from orient_deploy.config.model import (
     Secrets,
     Service,
 )
-from orient_deploy.config.nodes import MAX_BYTES, Items, Node, Pairs, Text, read_nodes
+from orient_deploy.config.nodes import Items, Node, Pairs, Text, read_nodes
 from orient_deploy.config.problem import ConfigError, Problem, shown
-from orient_deploy.errors import InputError
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -39,25 +38,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH = ".github/orient-deploy.yml"
 LARGEST_NUMBER = 1_000_000  # keeps every number finite; a million seconds are eleven days
-
-
-def load(path: str, *, source: str = DEFAULT_PATH) -> Config:
-    """The configuration in the file at `path`; `source` is its name in messages.
-
-    Raises:
-        InputError: the file is not there or cannot be read.
-        ConfigError: with every problem of the text.
-    """
-    try:
-        with open(path, "rb") as file:
-            text = file.read(MAX_BYTES + 1)  # one more than is accepted, whatever its size
-    except OSError as error:
-        raise InputError(
-            f"configuration {shown(source)}",
-            error.strerror or str(error),
-            "Write the file, name another one, or give the 'images' input instead.",
-        ) from error
-    return parse(text, source=source)
 
 
 def parse(text: bytes | str, *, source: str) -> Config:

@@ -1,0 +1,80 @@
+"""Finds the configuration: in the checked-out files, else in a commit.
+
+Decides where it is read from, and under which path the repository knows it; never what it means.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+
+from orient_deploy.config import DEFAULT_PATH, parse
+from orient_deploy.config.nodes import MAX_BYTES
+from orient_deploy.errors import InputError
+
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orient_deploy.config.model import Config
+
+
+def read_config(
+    path: str, root: str, read_committed: Callable[[str], bytes | None]
+) -> Config | None:
+    """The configuration at `path`, relative to the repository's root; None when there is none.
+
+    `root` is the folder that holds the files, '' when they do not count. `read_committed` gives the
+    content of a path in the commit. The result's `source` is the path that git knows the file by,
+    whichever way it was spelt: `./x`, an absolute path, a link.
+
+    Raises:
+        InputError: the file cannot be read.
+        ConfigError: it is not valid.
+    """
+    text = _from_files(path, root)
+    source = inside(path, root)
+    if text is None and not os.path.isabs(source):
+        text = read_committed(source)
+    return None if text is None else parse(text, source=source)
+
+
+def _from_files(path: str, root: str) -> bytes | None:
+    if not root and not os.path.isabs(path):
+        return None
+    try:
+        with open(os.path.join(root, path), "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # a sparse checkout, perhaps
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the configuration {path!r} cannot be read",
+            getattr(error, "strerror", None) or str(error),
+            "Give the path of a file in 'config'",
+        ) from error
+
+
+def inside(path: str, root: str) -> str:
+    """The path that git knows a file by: from the root, with '/' and without links.
+
+    A file outside the root keeps its absolute path.
+    """
+    if not root and not os.path.isabs(path):
+        return posixpath.normpath(path.replace(os.sep, "/"))
+    whole = os.path.realpath(os.path.join(root, path))
+    top = os.path.realpath(root) if root else ""
+    if top and whole.startswith(top + os.sep):
+        return whole[len(top) + 1 :].replace(os.sep, "/")
+    return whole
+
+
+def missing(path: str) -> InputError:
+    """The error for a configuration that is not there."""
+    return InputError(
+        f"there is no configuration: {path} does not exist",
+        "neither the checked-out files nor the commit have it",
+        "Write it (`orient-deploy init` proposes one), "
+        + ("" if path == DEFAULT_PATH else "name another file in 'config', ")
+        + "or give the mapping in 'images'",
+    )

@@ -10,8 +10,9 @@ from orient_deploy.commands.context import described
 from orient_deploy.config import DEFAULT_PATH
 from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD
 from orient_deploy.history.model import Base
-from orient_deploy.plan.decide import decide, plural
+from orient_deploy.plan.decide import decide
 from orient_deploy.plan.model import Request
+from orient_deploy.plan.wording import plural
 from orient_deploy.record import dataclass
 
 if TYPE_CHECKING:

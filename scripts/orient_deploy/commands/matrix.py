@@ -5,9 +5,9 @@ from __future__ import annotations
 from orient_deploy.commands.context import described
 from orient_deploy.commands.planning import PlanInputs, make_plan
 from orient_deploy.errors import EXIT_GOOD, InputError
-from orient_deploy.plan.decide import plural
 from orient_deploy.plan.matrix import build_matrix
 from orient_deploy.plan.report import code
+from orient_deploy.plan.wording import plural
 from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms

@@ -24,8 +24,9 @@ from orient_deploy.history import (
     obtain_head,
     resolve,
 )
-from orient_deploy.plan.decide import check_request, decide, is_deploying, is_version, questions
+from orient_deploy.plan.decide import check_request, decide, is_deploying, is_version
 from orient_deploy.plan.model import Plan, Request
+from orient_deploy.plan.remarks import questions
 from orient_deploy.record import dataclass, field
 from orient_deploy.runner import Event, read_event
 

@@ -7,12 +7,14 @@ name the event.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
-from orient_deploy.config.model import AUTO
 from orient_deploy.errors import InputError
 from orient_deploy.inputs.patterns import compile_patterns, escape
-from orient_deploy.plan.model import EnvironmentDecision, ImageDecision, Plan, Remark, Request
+from orient_deploy.plan.model import EnvironmentDecision, ImageDecision, Plan, Request
+from orient_deploy.plan.remarks import find_remarks
+from orient_deploy.plan.watched import Watched, compose_files
+from orient_deploy.plan.wording import SHORT, listed, listed_paths, plural, shortened
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -21,10 +23,7 @@ if TYPE_CHECKING:
     from orient_deploy.inputs.patterns import Selection
     from orient_deploy.runner import Event
 
-SHORT = 7  # digits of a commit id shown to people
 PATTERNS_SHOWN = 3  # in a reason; the rest is counted
-NAMES_SHOWN = 4
-PATH_SHOWN = 120  # characters of a path in a reason; a path may have 4,096
 
 # Events that push code to nobody: they decide about a commit that may be a stranger's.
 _PULL_REQUESTS = ("pull_request", "pull_request_target")
@@ -139,7 +138,7 @@ def decide(
         base=base,
         changed=None if changes is None else tuple(change.path for change in changes),
         base_config=base_config,
-        watched=_Watched(config),
+        watched=Watched(config),
     )
     images = tuple(_decide_image(image, facts) for image in config.images)
     building = [image.name for image in images if image.build]
@@ -156,59 +155,8 @@ def decide(
         changed=facts.changed,
         remarks=()
         if base.nothing_to_do
-        else tuple(_remarks(config, facts.watched, listing, folders)),
+        else tuple(find_remarks(config, facts.watched, listing, folders)),
     )
-
-
-class _Watched:
-    """The pattern lists of a configuration, compiled once."""
-
-    def __init__(self, config: Config) -> None:
-        self.ignore = _compile(config.ignore)
-        self.everywhere = _compile(config.watch_all)
-        self.by_image = {
-            image.name: compile_patterns(watch_texts(image)) for image in config.images
-        }
-
-    def split_ignored(self, paths: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-        """The paths that count, and those that `ignore` takes out."""
-        ignored = set() if self.ignore is None else set(self.ignore.select(paths))
-        if not ignored:
-            return paths, ()
-        return (
-            [path for index, path in enumerate(paths) if index not in ignored],
-            [path for index, path in enumerate(paths) if index in ignored],
-        )
-
-    def matched(self, image: str, paths: Sequence[str]) -> dict[str, str]:
-        """The paths that an image watches, in their order, each with the pattern that decided."""
-        if not paths:
-            return {}
-        found = self.by_image[image].deciding(paths)
-        if self.everywhere is not None:
-            found = self.everywhere.deciding(paths) | found
-        return {paths[index]: found[index] for index in sorted(found)}
-
-    def watches(self, image: str, path: str) -> bool:
-        """Whether a change to this path alone would count for the image."""
-        return bool(self.matched(image, self.split_ignored([path])[0]))
-
-
-def _compile(patterns: Sequence[Pattern]) -> Selection | None:
-    return compile_patterns([pattern.text for pattern in patterns]) if patterns else None
-
-
-def watch_texts(image: Image) -> list[str]:
-    """An image's pattern list with `auto` written out: the whole context and the Dockerfile."""
-    texts: list[str] = []
-    for pattern in image.watch:
-        if pattern.text != AUTO:
-            texts.append(pattern.text)
-        elif image.context == ".":
-            texts.append("**")
-        else:
-            texts += [f"{escape(image.context)}/**", escape(image.dockerfile)]
-    return texts
 
 
 class _Facts:
@@ -222,7 +170,7 @@ class _Facts:
         base: Base,
         changed: tuple[str, ...] | None,
         base_config: Config | None,
-        watched: _Watched,
+        watched: Watched,
     ) -> None:
         self.event = event
         self.request = request
@@ -317,42 +265,6 @@ def _changed_sentence(matched: dict[str, str]) -> str:
     )
 
 
-def plural(count: int, noun: str) -> str:
-    """A count with its noun.
-
-    >>> plural(1, "file"), plural(3, "file")
-    ('1 file', '3 files')
-    """
-    return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
-def listed(names: Sequence[str]) -> str:
-    """Some names for a sentence; many are cut and counted.
-
-    >>> listed(["a", "b", "c", "d", "e"])
-    'a, b, c, d and 1 more'
-    """
-    shown = ", ".join(names[:NAMES_SHOWN])
-    return shown + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
-
-
-def listed_paths(paths: Sequence[str]) -> str:
-    """The same for paths, each of a bearable length."""
-    return listed([shortened(path) for path in paths[:NAMES_SHOWN]] + list(paths[NAMES_SHOWN:]))
-
-
-def shortened(text: str, length: int = PATH_SHOWN) -> str:
-    """A text of a bearable length: a longer one loses its middle.
-
-    >>> shortened("packages/dashboard/src/index.ts", 15)
-    'package…ndex.ts'
-    """
-    if len(text) <= length:
-        return text
-    half = length // 2
-    return f"{text[: length - 1 - half]}…{text[-half:]}"
-
-
 def _decide_environment(
     environment: Environment, config: Config, facts: _Facts, building: Sequence[str]
 ) -> EnvironmentDecision:
@@ -380,12 +292,8 @@ def _travelling(environment: Environment) -> Selection | None:
     variant too, for which one is used is chosen later."""
     texts = [pattern.text for pattern in environment.sync]
     # Behind the others, so that no '!' of `sync` takes one out.
-    texts += [escape(path) for path in _compose_files(environment)]
+    texts += [escape(path) for path in compose_files(environment)]
     return compile_patterns(texts) if texts else None
-
-
-def _compose_files(environment: Environment) -> list[str]:
-    return [*environment.compose, *(path for _, files in environment.variants for path in files)]
 
 
 def _refusal(on: DeployEvents | None, config: Config, facts: _Facts) -> str:
@@ -454,98 +362,3 @@ def _reasons(environments: Sequence[EnvironmentDecision]) -> str:
     if len(reasons) == 1:
         return reasons.pop()
     return "; ".join(f"{one.name}: {one.reason}" for one in environments)
-
-
-def questions(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the plan asks about the head's tree: paths to look up, and folders to list whole
-    ('' is the root)."""
-    paths = set(_named_files(config))
-    below: set[str] = set()
-    for _, _, selection in _lists(config, _Watched(config)):
-        if selection is not None:
-            more_paths, more_below = selection.questions()
-            paths |= more_paths
-            below |= more_below
-    return tuple(sorted(paths)), tuple(sorted(below))
-
-
-def _named_files(config: Config) -> set[str]:
-    named = {image.dockerfile for image in config.images}
-    for environment in config.environments:
-        named.update(_compose_files(environment))
-    return named
-
-
-def _remarks(
-    config: Config, watched: _Watched, listing: Sequence[str], folders: Collection[str]
-) -> list[Remark]:
-    """What a maintainer should look at: files that are not there, Dockerfiles that are not watched,
-    patterns that match nothing, and `auto`."""
-    missing = _named_files(config).difference(listing)
-
-    remarks: list[Remark] = []
-    whole_context = [
-        image.name for image in config.images if any(one.text == AUTO for one in image.watch)
-    ]
-    if whole_context:
-        remarks.append(
-            Remark(
-                message="'auto' counts every file of the build context for now, so "
-                f"{listed(whole_context)} may be built more often than needed; list patterns "
-                "under `watch` to narrow it"
-            )
-        )
-    for image in config.images:
-        if image.dockerfile in missing:
-            problem = "is not in the commit"
-        elif not watched.watches(image.name, image.dockerfile):
-            problem = "is not watched, so a change to it alone builds nothing"
-        else:
-            continue
-        remarks.append(
-            Remark(
-                message=f"{image.name}: its Dockerfile {image.dockerfile} {problem}",
-                where=image.where,
-            )
-        )
-    for environment in config.environments:
-        remarks += [
-            Remark(
-                message=f"{environment.name}: its compose file {path} is not in the commit",
-                where=environment.where,
-            )
-            for path in dict.fromkeys(_compose_files(environment))
-            if path in missing
-        ]
-    return remarks + _dead_patterns(config, watched, listing, folders)
-
-
-def _lists(
-    config: Config, watched: _Watched
-) -> Iterator[tuple[str, Sequence[Pattern], Selection | None]]:
-    """Every list of patterns about files: its name, the patterns, and compiled."""
-    yield "watch-all", config.watch_all, watched.everywhere
-    yield "ignore", config.ignore, watched.ignore
-    for image in config.images:
-        yield f"images.{image.name}.watch", image.watch, watched.by_image[image.name]
-    for one in config.environments:
-        yield f"environments.{one.name}.sync", one.sync, _compile(one.sync)
-
-
-def _dead_patterns(
-    config: Config, watched: _Watched, listing: Sequence[str], folders: Collection[str]
-) -> list[Remark]:
-    remarks = []
-    for name, patterns, selection in _lists(config, watched):
-        dead = selection.dead(listing, folders) if selection else ()
-        for pattern in patterns:
-            if pattern.text in dead:
-                hint = " ('[…]' is a character class: a '[' itself is written '[[]')"
-                message = f"{name}: {pattern.text} matches no file of the commit"
-                remarks.append(
-                    Remark(
-                        message=message + (hint if "[" in pattern.text else ""),
-                        where=pattern.where,
-                    )
-                )
-    return remarks

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from orient_deploy.errors import InputError
-from orient_deploy.plan.decide import listed
+from orient_deploy.plan.wording import listed
 
 if TYPE_CHECKING:
     from orient_deploy.github.model import Job

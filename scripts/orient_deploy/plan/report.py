@@ -11,7 +11,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from orient_deploy.plan.decide import SHORT, listed, plural, shortened
+from orient_deploy.plan.wording import SHORT, listed, plural, shortened
+from orient_deploy.text import printable
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -51,15 +52,7 @@ def visible(text: str) -> str:
     """
     if len(text) > TEXT_SHOWN:
         text = shortened(text, TEXT_SHOWN)
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else _spelt(one) for one in text)
-
-
-def _spelt(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # os.fsdecode's stand-in for a byte that is no text
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape", "backslashreplace").decode()
+    return printable(text)
 
 
 _MARKUP = re.compile(

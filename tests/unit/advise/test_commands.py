@@ -13,7 +13,7 @@ import pytest
 
 from dev import sample
 from orient_deploy.commands.main import main
-from orient_deploy.config import load, parse
+from orient_deploy.config import parse
 
 CONFIG = ".github/orient-deploy.yml"
 
@@ -79,7 +79,10 @@ def test_init_writes_where_there_is_none_and_never_again(plain: Path) -> None:
 
     assert (code, again) == (0, 2)
     assert "api, web" in out
-    assert [one.name for one in parse((plain / CONFIG).read_bytes(), source=CONFIG).images] == ["api", "web"]
+    assert [one.name for one in parse((plain / CONFIG).read_bytes(), source=CONFIG).images] == [
+        "api",
+        "web",
+    ]
     assert (plain / CONFIG).read_bytes() == written
 
 

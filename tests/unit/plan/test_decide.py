@@ -574,6 +574,32 @@ def test_the_example_gives_no_cause_for_remarks() -> None:
     assert remarks(plan("src/main.ts")) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("baseline: registry", "baseline: registry has no effect yet", id="baseline"),
+        pytest.param("baseline: auto", "", id="the-default"),
+        pytest.param("images: {a: {watch: [a], max-age: 30d}}", "a: max-age has no", id="max-age"),
+        pytest.param(
+            "images: {a: {watch: [a], inputs: workspace}}",
+            "a: inputs: workspace has no effect yet",
+            id="inputs",
+        ),
+    ],
+)
+def test_a_wish_without_effect_is_remarked_on(text: str, said: str) -> None:
+    whole = f"version: 1\n{text}\n"
+    if "images" not in text:
+        whole += "images: {a: {watch: [a]}}\n"
+
+    messages = [
+        one.message for one in plan(config_text=whole).remarks if "no effect" in one.message
+    ]
+
+    assert len(messages) == (1 if said else 0)
+    assert all(said in message for message in messages)
+
+
 def test_auto_is_remarked_on_once() -> None:
     text = CONFIG.replace("    watch: [packages/dashboard/**, packages/core/**]\n", "")
 

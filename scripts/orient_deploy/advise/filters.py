@@ -2,7 +2,8 @@
 
 A filter's patterns are taken one by one there, and joined by OR (`some`) or AND (`every`); here the
 order decides and the last match wins. What cannot be said exactly is said wider: a translated list
-never builds less than the filter it came from. Never reads a file.
+never builds less than the filter it came from. (But for a file that is called as a pattern with
+braces or '*' reads; picomatch takes that for a match.) Never reads a file.
 
 Sources: dorny/paths-filter b41dfa9, src/filter.ts; picomatch 4, whose dialect those patterns have.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from orient_deploy.advise.documents import Value, flat, pairs
 from orient_deploy.config.globs import problem
 from orient_deploy.config.problem import shown
+from orient_deploy.inputs.patterns import compile_patterns, escape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +73,12 @@ def translate(texts: Sequence[str], *, every: bool) -> tuple[list[str], list[str
     excluded: list[str] = []
     remarks: list[str] = []
     for text in texts:
-        negative = text.startswith("!") and not text.startswith("!(")
-        pattern, remark = translate_pattern(text[1:] if negative else text)
+        signs = re.match(r"(?:!(?!\())*", text)
+        assert signs is not None  # it matches the empty text
+        negative = len(signs[0]) % 2 == 1
+        pattern, remark = translate_pattern(text[signs.end() :])
+        if pattern and not negative and _MAY_BE_A_PATH.fullmatch(text):
+            pattern = _or_itself(pattern, text)
         if negative and _TAIL.search(pattern):
             pattern += "/*"  # there, it leaves alone a file that is called as the folder
         elif negative and _EVERYWHERE.fullmatch(pattern):
@@ -80,7 +86,7 @@ def translate(texts: Sequence[str], *, every: bool) -> tuple[list[str], list[str
         if negative and (remark or not pattern or "/**," in pattern or "/**}" in pattern):
             # A wider exclusion would build less.
             remarks.append(f"{shown(text)} cannot be said here and is left out")
-            pattern = "" if every else "**"
+            pattern = "**"
             negative = False
         elif remark:
             remarks.append(f"{shown(text)}: {remark}")
@@ -123,9 +129,14 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _ORDINARY = re.compile(r"[\w.-]*", re.ASCII)
+_BEYOND = re.compile(r"\A!(?!\()|\"|\*{3}|\\[\w\\]")  # read there in ways that nobody expects
+_WIDE_GROUP = re.compile(r"\A\?|[/\\\[]|\*\*")  # a group with it may match more than part of a name
 _TAIL = re.compile(r"[*\[{].*/\*\*\Z|/\*\*/\*\*\Z")
 _EVERYWHERE = re.compile(r"\*\*\.\w+", re.ASCII)  # `**.md`: picomatch lets this one cross '/'
 _PLAIN_CLASS = re.compile(r"\[(?:[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|[A-Za-z0-9_.])+\]")
+_ALSO_ITSELF = re.compile(r"\[[A-Za-z0-9_]+\]")  # picomatch: one of the characters, or this text
+_MAY_BE_A_PATH = re.compile(r"(?!\./)[^*?+{}()|,\\]*\[[^*?+{}()|,\\]*")
+_EVERYTHING = "**", "cannot be said here: every file counts"
 
 
 def translate_pattern(text: str) -> tuple[str, str]:
@@ -137,6 +148,10 @@ def translate_pattern(text: str) -> tuple[str, str]:
     (('docker/Dockerfile.*', "'*' stands for what matched one character"), ('src/**', ''))
     """
     body = text.removeprefix("./")
+    if not body or _BEYOND.search(body):
+        return ("", "is empty and left out") if not body else _EVERYTHING
+    if _has_open_choice(body):
+        return _EVERYTHING
     if body.endswith("/") or body.startswith("/"):
         return "", "matches no file there and is left out"
     if _EVERYWHERE.fullmatch(body):
@@ -150,10 +165,14 @@ def translate_pattern(text: str) -> tuple[str, str]:
         kind = token.lastgroup
         at = token.end()
         part = token[0]
+        if (kind == "span" or part in ("*(", "+(")) and "." in body[: token.start()]:
+            return _EVERYTHING  # picomatch may forget that a dot before it is only a dot
         if kind == "escaped":
             part = _literal(token["escaped"])
         elif kind == "open":
             inside, at = _group(body, at)
+            if body[at - 1 : at] != ")" or _WIDE_GROUP.search(inside):
+                return _EVERYTHING
             repeated = body[at : at + 1] in ("*", "+", "?")
             part = "" if repeated else _alternatives(token["open"], inside)
             wider = wider if part else "'*' stands for an extended glob"
@@ -171,10 +190,16 @@ def translate_pattern(text: str) -> tuple[str, str]:
             wider = "'*' stands for what matched one character"
         elif kind == "braced":
             part = f"[{{]{part[1:-1]}[}}]"
+        elif part in ("[", ")") or (kind == "class" and ("[" in part[1:] or "\\" in part)):
+            return _EVERYTHING
+        elif kind == "class" and _ALSO_ITSELF.fullmatch(part):
+            part = f"{{{part},[[]{part[1:]}}}"
         elif kind == "span" or (kind == "class" and not _PLAIN_CLASS.fullmatch(part)):
             wider = f"'*' stands for {shown(part)}"
             part = "*"
         elif kind == "plus":
+            if body[: token.start()].endswith("}"):
+                return _EVERYTHING
             repeats = not _ORDINARY.fullmatch(body[: token.start()][-1:])
             wider = "'*' stands for a repetition" if repeats else wider
             part = "*" if repeats else "[+]"
@@ -186,12 +211,23 @@ def translate_pattern(text: str) -> tuple[str, str]:
     if wider:  # `*/**` leaves out a file that is called as the folder, what it stands for may not
         pattern = re.sub(r"\*(?:/\*\*)+\Z", "*{,/**}", pattern)
     refused = problem(pattern)
-    if refused is None:
-        return pattern, wider
-    message, rewrite = refused
-    if not rewrite:
-        return "", f"{message}: left out"
-    return rewrite, wider or message
+    return (pattern, wider) if refused is None else _EVERYTHING
+
+
+def _or_itself(pattern: str, text: str) -> str:
+    """With the path that reads like the pattern: there, such a one matches whatever it means.
+
+    >>> _or_itself("app/[...all]/page.tsx", "app/[...all]/page.tsx")
+    '{app/[...all]/page.tsx,app/[[]...all]/page.tsx}'
+    """
+    if compile_patterns([pattern]).matches(text):
+        return pattern
+    return f"{{{pattern},{escape(text)}}}"
+
+
+def _has_open_choice(body: str) -> bool:
+    """Whether a `|` stands outside every group: there it cuts the pattern in two."""
+    return "|" in re.sub(r"\\.|\([^()]*\)", "", body)
 
 
 def _literal(character: str) -> str:

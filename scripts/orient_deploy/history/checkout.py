@@ -66,20 +66,14 @@ class Checkout:
         return os.fsdecode(done.out).rstrip("\n") if done.code == 0 else ""
 
     def tags(self, git: Git) -> dict[str, str]:
-        """Tag names and the commits they stand for, newest version first."""
-        done = git.run(
-            [
-                f"--git-dir={self.git_dir}",
-                *NEWEST_FIRST,
-                "for-each-ref",
-                "--sort=-version:refname",
-                "--format=%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)"
-                " %(refname)",
-                "refs/tags",
-            ]
-        )
-        rows = (line.split(" ", 1) for line in os.fsdecode(done.out).splitlines())
-        return {ref[len("refs/tags/") :]: commit for commit, ref in rows}
+        """Names of the tags that stand for a commit, and that commit, newest version first."""
+        options = ["--sort=-version:refname", "--format=%(refname)", "refs/tags"]
+        done = git.run([f"--git-dir={self.git_dir}", *NEWEST_FIRST, "for-each-ref", *options])
+        # Not str.splitlines: a tag's name may hold U+2028 and the like.
+        refs = os.fsdecode(done.out).split("\n")[:-1]
+        # Not %(*objectname): it sees through one tag object only, until git 2.45.
+        rows = zip(refs, self.tips(git, *refs), strict=True)
+        return {ref[len("refs/tags/") :]: commit for ref, commit in rows if commit}
 
 
 NEWEST_FIRST = ("-c", "versionsort.suffix=-")  # v1.0.0-rc.1 comes before v1.0.0

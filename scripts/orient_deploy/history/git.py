@@ -63,7 +63,7 @@ class Done:
     @property
     def message(self) -> str:
         """The last thing git complained about, on one line, without control characters."""
-        lines = [line.strip() for line in self.err.decode("utf-8", "replace").splitlines()]
+        lines = [line.decode("utf-8", "replace").strip() for line in self.err.splitlines()]
         told = [line for line in lines if line.startswith(("fatal: ", "error: "))] or lines
         text = told[-1] if told else f"exit code {self.code}"
         text = re.sub(r"^(?:fatal|error): ", "", text)

@@ -329,8 +329,7 @@ class Repository:
             return {}, answer.clause
         tags: dict[str, str] = {}
         peeled: dict[str, str] = {}
-        for line in answer.out.decode("utf-8", "surrogateescape").splitlines():
-            oid, _, ref = line.partition("\t")
+        for oid, ref in _parse_refs(answer.out):
             name = ref[len("refs/tags/") :]
             if name.endswith("^{}"):
                 peeled[name[:-3]] = oid
@@ -347,8 +346,7 @@ class Repository:
         if answer.kind != "done":
             self.offline = answer.clause
             return {}, answer.clause
-        rows = (line.partition("\t") for line in os.fsdecode(answer.out).splitlines())
-        return {ref: oid for oid, _, ref in rows if ref in refs}, ""
+        return {ref: oid for oid, ref in _parse_refs(answer.out) if ref in refs}, ""
 
     # --- the private repository
 
@@ -723,6 +721,12 @@ def _parse_changes(out: bytes) -> tuple[Change, ...]:
 
 def _parse_listing(out: bytes) -> tuple[str, ...]:
     return tuple(out.decode("utf-8", "surrogateescape").split("\0")[:-1])
+
+
+def _parse_refs(out: bytes) -> list[tuple[str, str]]:
+    """Ids and names of refs; str.splitlines would cut names at U+2028 and the like."""
+    rows = (line.partition("\t") for line in os.fsdecode(out).split("\n")[:-1])
+    return [(oid, ref) for oid, _, ref in rows]
 
 
 def _tree_entry(tree: bytes, wanted: bytes, id_size: int) -> tuple[bytes, str] | None:

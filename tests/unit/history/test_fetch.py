@@ -14,6 +14,7 @@ from orient_deploy.errors import InputError, RemoteError
 from orient_deploy.history import Git, Remote, Repository, find_checkout, repository, resolve
 from orient_deploy.history.remote import ATTEMPTS, quoted_settings
 from orient_deploy.history.repository import Want
+from orient_deploy.runner.event import Event
 from tests.fakes.git_server import GitServer, GitServerOptions, refusing_server
 from tests.fakes.repositories import Files, RepositoryBuilder, check_out, run_git
 from tests.unit.history.conftest import GONE, History, Opening, git_on_path, remote_of
@@ -501,6 +502,38 @@ def test_without_checkout_and_server_there_is_nothing_to_read(
 def test_an_address_that_is_none_is_refused(server_url: str, name: str) -> None:
     with pytest.raises(InputError):
         Remote(server_url=server_url, repository=name)
+
+
+# --- names that hold what Python, but not git, takes for the end of a line
+
+LINES_WITHIN = [
+    pytest.param(f"v1.5{sign}v9", id=f"u{ord(sign):04x}") for sign in "\u0085\u2028\u2029"
+]
+
+
+@pytest.mark.parametrize("name", LINES_WITHIN)
+@pytest.mark.parametrize("has_checkout", [True, False])
+def test_a_tag_may_hold_a_line_separator(
+    name: str, has_checkout: bool, opening: Opening, tmp_path: Path
+) -> None:
+    builder = RepositoryBuilder(tmp_path / "acme" / "app")
+    first = builder.commit({"a": "1"})
+    second = builder.commit({"a": "2"})
+    builder.tag("v1.4", first)
+    builder.tag(name, second)
+    event = Event(name="push", sha=second, ref=f"refs/tags/{name}", repository="acme/app")
+    with GitServer(tmp_path) as server:
+        checkout = find_checkout(str(builder.directory)) if has_checkout else None
+        there = opening(checkout, remote_of(server.url))
+
+        base = resolve(event, there, deploying=True, is_version=lambda tag: True).base
+        named = resolve(event, there, deploying=True, explicit_base=name).base
+
+        assert list(there.server_tags()[0]) == [name, "v1.4"]
+        ref = f"refs/tags/{name}"
+        assert there.server_refs(ref, "refs/tags/v1.5") == ({ref: second}, "")
+    assert (base.commit, base.reason) == (first, "the previous version, v1.4")
+    assert named.commit == second
 
 
 # --- the inputs base and commit

@@ -92,6 +92,7 @@ def test_nothing_that_points_elsewhere_is_inherited() -> None:
         pytest.param(b"something\n", "something", id="no-prefix"),
         pytest.param(b"", "exit code 9", id="silence"),
         pytest.param(b"fatal: \xff\n", "\ufffd", id="not-utf-8"),
+        pytest.param("fatal: a\u2028error: b\n".encode(), "a error: b", id="line-separator"),
     ],
 )
 def test_complaint_is_one_clean_line(err: bytes, message: str) -> None:

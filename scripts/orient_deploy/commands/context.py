@@ -35,12 +35,14 @@ class Context:
     ) -> None:
         """Hands the results over: to the runner's files, and to whoever reads the terminal.
 
-        On a runner a flag is written as `true` or `false`, a list or mapping as JSON.
+        On a runner a flag is written as `true` or `false`, a list or mapping as JSON. A runner
+        without GITHUB_STEP_SUMMARY, as old ones were, only has nothing to read; one without
+        GITHUB_OUTPUT would have later jobs decide on nothing.
 
         Raises:
-            EnvironmentLacks: a file of the runner cannot be written.
+            EnvironmentLacks: a file of the runner is not named or cannot be written.
         """
-        written = Outputs(self.env.get("GITHUB_OUTPUT") if self.in_actions else None)
+        written = Outputs(self.env.get("GITHUB_OUTPUT", "") if self.in_actions else None)
         for name, value in outputs.items():
             written.set(name, as_output(value))
         written.write()

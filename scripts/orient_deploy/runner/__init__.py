@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from orient_deploy.runner.event import Event, PullRequest, read_event
 from orient_deploy.runner.inputs import read_inputs
-from orient_deploy.runner.log import Log, printable
+from orient_deploy.runner.log import Log
 from orient_deploy.runner.outputs import Outputs
 from orient_deploy.runner.summary import write_summary
 
@@ -17,7 +17,6 @@ __all__ = [
     "Log",
     "Outputs",
     "PullRequest",
-    "printable",
     "read_event",
     "read_inputs",
     "write_summary",

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 from orient_deploy.errors import InputError
 from orient_deploy.runner.outputs import utf16_length
+from orient_deploy.text import printable
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -37,18 +38,9 @@ SHORTEST_MASK = 4
 _LEVELS: tuple[Level, ...] = ("error", "warning", "notice")
 _SGR = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34}
 _LEVEL_STYLE: dict[Level, Style] = {"error": "red", "warning": "yellow", "notice": "blue"}
+_KEPT = "\n\t"  # of what cannot be seen: it steers no terminal
 _LINE_ENDS = re.compile(r"\r\n|[\r\u0085\u2028\u2029\v\f]")
 _COMMAND = re.compile(r"^((?:[ \t]|\x1b\[[0-9]+m)*)::|##\[", re.MULTILINE)
-
-
-def printable(text: str) -> str:
-    r"""`text` with every character that shows nothing, or steers a terminal, spelt out.
-
-    Keeps LF and TAB. A byte that is no text becomes \xff, a control or format character \u200e.
-    """
-    if text.replace("\n", "").isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else _spell(c) for c in text)
 
 
 class Log:
@@ -162,18 +154,9 @@ class Log:
         self._stream.write(safe + "\n")
 
 
-def _spell(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode's stand-in for a byte that is no text
-        return f"\\x{code - 0xDC00:02x}"
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
 def _lines(text: str) -> str:
     """`text` as printable lines: whatever ends a line somewhere ends one here."""
-    return printable(_LINE_ENDS.sub("\n", text))
+    return printable(_LINE_ENDS.sub("\n", text), keep=_KEPT)
 
 
 def _defuse(match: re.Match[str]) -> str:
@@ -194,7 +177,9 @@ def _annotation(level: Level, message: str, title: str, file: str, line: int, co
         if one_line.startswith("="):
             one_line = f" {one_line}"
         properties.append(("title", _cut(one_line, TITLE_LIMIT)))
-    listed = ",".join(f"{name}={_escape_property(printable(value))}" for name, value in properties)
+    listed = ",".join(
+        f"{name}={_escape_property(printable(value, keep=_KEPT))}" for name, value in properties
+    )
     if listed.endswith((" ", "\t")):
         listed += ","  # the runner trims the list (ActionCommand.cs:99), a file name may end so
     space = " " if listed else ""

@@ -19,7 +19,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Outputs:
-    """Collects outputs and writes them in one append; without a path (a laptop) writes nothing.
+    """Collects outputs and writes them in one append; with None for a path (a laptop) nowhere.
+
+    On a runner an empty path is a lack: outputs that nobody reads must not look like success.
 
     A character that UTF-8 cannot hold (a byte of a file name that is no text) becomes U+FFFD: a
     reason that names such a file must not fail the run, and exact names travel in the files list.
@@ -29,7 +31,7 @@ class Outputs:
     """
 
     def __init__(self, path: str | None) -> None:
-        self._path = path or ""
+        self._path = path
         self._values: dict[str, str] = {}
 
     def set(self, name: str, value: str) -> None:
@@ -43,7 +45,7 @@ class Outputs:
 
         Raises:
             InputError: the values together exceed what GitHub takes per job; nothing is written.
-            EnvironmentLacks: the file cannot be written.
+            EnvironmentLacks: the file is not named or cannot be written.
         """
         sizes = {name: 2 * utf16_length(value) for name, value in self._values.items()}
         if sum(sizes.values()) >= JOB_LIMIT_BYTES:
@@ -54,8 +56,14 @@ class Outputs:
                 f"'{largest}' alone has {sizes[largest]:,}",
                 "Configure fewer images or shorter values per workflow.",
             )
-        if not self._path or not self._values:
+        if self._path is None or not self._values:
             return
+        if not self._path:
+            raise EnvironmentLacks(
+                "the outputs cannot be written",
+                "GITHUB_OUTPUT is not set",
+                "Leave GITHUB_OUTPUT as the runner set it; in a container, pass it on",
+            )
         text = "".join(_heredoc(name, value) for name, value in self._values.items())
         append(self._path, text.encode(), "GITHUB_OUTPUT")
         self._values.clear()

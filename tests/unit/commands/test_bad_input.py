@@ -323,3 +323,22 @@ def test_a_wrong_command_line_ends_with_2(
         code = end.code
 
     assert code == 2
+
+
+@pytest.mark.parametrize("given", [None, ""], ids=["unset", "empty"])
+@pytest.mark.parametrize("command", ["detect", "matrix", "plan", "gate"])
+def test_outputs_that_nobody_reads_are_no_success(
+    consumer: Consumer, command: str, given: str | None
+) -> None:
+    finished = consumer.run(command, GITHUB_OUTPUT=given, INPUT_NEEDS="{}")
+
+    assert finished.code == 3
+    assert "GITHUB_OUTPUT is not set" in finished.errors[0]
+    assert "Build " not in finished.stdout + finished.summary
+
+
+def test_an_old_runner_without_summaries_is_no_obstacle(consumer: Consumer) -> None:
+    finished = consumer.run("detect", GITHUB_STEP_SUMMARY=None)
+
+    assert finished.code == 0, finished.stdout
+    assert finished.outputs["any"] == "true"

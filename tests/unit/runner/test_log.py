@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orient_deploy.errors import InputError
-from orient_deploy.runner import Log, printable
+from orient_deploy.runner import Log
+from orient_deploy.text import printable
 from tests.oracles import runner_files
 from tests.oracles.runner_files import Command
 
@@ -173,7 +174,9 @@ def test_an_annotation_of_foreign_text_is_one_annotation(
     (command,) = runner_files.commands(printed(stream), any_name=True)
     assert command.name == "error"
     assert set(command.properties) <= {"file", "line", "col", "title"}
-    assert command.data == printable(re.sub("\r\n|[\r\x85\u2028\u2029\v\f]", "\n", message))
+    assert command.data == printable(
+        re.sub("\r\n|[\r\x85\u2028\u2029\v\f]", "\n", message), keep="\n\t"
+    )
 
 
 @pytest.mark.parametrize(

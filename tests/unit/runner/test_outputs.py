@@ -95,15 +95,14 @@ def test_a_name_that_would_break_the_file_is_our_fault(name: str) -> None:
         Outputs(None).set(name, "x")
 
 
-@pytest.mark.parametrize("path", [None, ""])
-def test_without_a_runner_nothing_is_written(path: str | None) -> None:
-    out = Outputs(path)
+def test_without_a_runner_nothing_is_written() -> None:
+    out = Outputs(None)
     out.set("a", "1")
 
     out.write()
 
 
-@pytest.mark.parametrize("path", ["/nowhere/output", "/", "a\0b"])
+@pytest.mark.parametrize("path", ["", "/nowhere/output", "/", "a\0b"])
 def test_a_file_that_cannot_be_written_is_a_lack(path: str) -> None:
     out = Outputs(path)
     out.set("a", "1")

@@ -355,7 +355,7 @@ def _try(
         )
     if isinstance(row, PreviousTag):
         assert is_version is not None
-        return _previous_tag(row.tag, repository, is_version)
+        return _previous_tag(row.tag, head, repository, is_version)
     found, why = repository.fork_point(row.one, row.other)
     if not found:
         return _missed(f"{row.what} was not found", why)
@@ -379,15 +379,17 @@ def _missed(reason: str, why: str = "") -> Base:
     return Base(commit=None, reason=reason, missed=(f"{reason}: {why}" if why else reason,))
 
 
-def _previous_tag(tag: str, repository: Repository, is_version: Callable[[str], bool]) -> Base:
+def _previous_tag(
+    tag: str, head: str, repository: Repository, is_version: Callable[[str], bool]
+) -> Base:
     checkout = repository.checkout
     # A complete clone made by actions/checkout has all tags; others have none, or only this one.
     local = checkout.tags(repository.git) if checkout and not checkout.is_shallow else {}
-    previous = _next_older(tag, local, is_version)
+    previous = _next_older(tag, head, local, is_version)
     why = ""
     if not previous:
         tags, why = repository.server_tags()
-        previous = _next_older(tag, tags, is_version)
+        previous = _next_older(tag, head, tags, is_version)
     if why:
         return _missed("the previous version's tag is not known", why)
     if not previous:
@@ -399,14 +401,23 @@ def _previous_tag(tag: str, repository: Repository, is_version: Callable[[str], 
 
 
 def _next_older(
-    tag: str, tags: dict[str, str], is_version: Callable[[str], bool]
+    tag: str, head: str, tags: dict[str, str], is_version: Callable[[str], bool]
 ) -> tuple[str, str] | None:
-    versions = [(name, commit) for name, commit in tags.items() if name == tag or is_version(name)]
-    names = [name for name, _ in versions]
-    if tag not in names:
-        return None
-    rest = versions[names.index(tag) + 1 :]
-    return rest[0] if rest else None
+    """The version before `head`'s, of another commit.
+
+    A commit counts once, under the newest of its versions. So a floating tag like v1, which git
+    orders below v1.0.0, says nothing beside the version it stands on, neither when it is pushed
+    itself (v1 moved to v1.1.0's commit: v1.0.0 is before it) nor as a candidate.
+    """
+    newest: dict[str, str] = {}
+    for name, commit in tags.items():
+        if is_version(name):
+            newest.setdefault(commit, name)
+    # Another commit may be asked for than the tag's, or the tag may have been moved meanwhile.
+    commits = list(newest)
+    start = head if head in newest else tags.get(tag, "")
+    older = commits[commits.index(start) + 1 :] if start in newest else []
+    return next(((newest[commit], commit) for commit in older), None)
 
 
 def _explicit(name: str, head: str, event: Event, repository: Repository) -> Base:

@@ -15,7 +15,7 @@ from orient_deploy.history import Change, Remote, find_checkout, resolve
 from orient_deploy.history.base import Known, Nothing, candidates
 from orient_deploy.runner.event import Event
 from tests.fakes.git_server import GitServer, GitServerOptions
-from tests.fakes.repositories import check_out, run_git
+from tests.fakes.repositories import RepositoryBuilder, check_out, run_git
 from tests.unit.history.conftest import GONE, History, Opening, remote_of
 
 ZERO = "0" * 40
@@ -211,6 +211,81 @@ def test_a_tag_without_tag_pattern_builds_everything(history: History) -> None:
     event = history.event(ref="refs/tags/v1.1.0")
     (only,) = candidates(event, history.third, deploying=False, is_version=None)
     assert only == Nothing(reason="there is no tag-pattern to find the previous version with")
+
+
+@pytest.mark.parametrize("annotated", [False, True])
+@pytest.mark.parametrize("has_checkout", [True, False])
+@pytest.mark.parametrize(
+    ("tags", "tag", "previous"),
+    [
+        pytest.param({"v1": 0, "v1.0.0": 0}, "v1.0.0", "", id="floating-tag-on-the-first-version"),
+        pytest.param({"v1": 0, "v1.0.0": 0}, "v1", "", id="floating-tag-itself"),
+        pytest.param(
+            {"v1": 1, "v1.0.0": 0, "v1.1.0": 1}, "v1.1.0", "v1.0.0", id="floating-tag-moved-first"
+        ),
+        pytest.param(
+            {"v1": 0, "v1.0.0": 0, "v1.1.0": 1}, "v1.1.0", "v1.0.0", id="floating-tag-not-yet-moved"
+        ),
+        pytest.param({"v1": 1, "v1.0.0": 0, "v1.1.0": 1}, "v1", "v1.0.0", id="floating-tag-moved"),
+        pytest.param(
+            {"v0.9": 0, "v2": 2, "v2.0.0": 1, "v2.1.0": 2},
+            *("v2.0.0", "v0.9"),
+            id="floating-tag-on-a-later-version",
+        ),
+        pytest.param(
+            {"v1.0.0": 0, "v1.1.0-rc.1": 1, "v1.1.0-rc.2": 2, "v1.1.0": 2},
+            *("v1.1.0", "v1.1.0-rc.1"),
+            id="candidate-made-the-release",
+        ),
+        pytest.param({"v1": 1}, "v1", "", id="no-tag-but-the-floating-one"),
+    ],
+)
+def test_a_version_is_compared_with_another_commit(
+    tags: dict[str, int],
+    tag: str,
+    previous: str,
+    has_checkout: bool,
+    annotated: bool,
+    opening: Opening,
+    tmp_path: Path,
+) -> None:
+    """Floating tags like v1 come after all others in the order of versions, wherever they stand."""
+    builder = RepositoryBuilder(tmp_path / "acme" / "app")
+    commits = [builder.commit({"a": str(number)}) for number in range(3)]
+    for name, number in tags.items():
+        builder.tag(name, commits[number], annotated=annotated)
+    head = commits[tags[tag]]
+    event = Event(name="push", sha=head, ref=f"refs/tags/{tag}", repository="acme/app")
+    with GitServer(tmp_path) as server:
+        checkout = find_checkout(str(builder.directory)) if has_checkout else None
+        there = opening(checkout, remote_of(server.url))
+        base = resolve(event, there, deploying=True, is_version=is_version).base
+
+    if previous:
+        assert (base.commit, base.reason) == (
+            commits[tags[previous]],
+            f"the previous version, {previous}",
+        )
+    else:
+        reason = f"no older tag than {tag} matches tag-pattern"
+        assert (base.commit, base.reason, base.missed) == (None, reason, ())
+
+
+def test_a_tag_of_a_tag_stands_for_its_commit(opening: Opening, tmp_path: Path) -> None:
+    builder = RepositoryBuilder(tmp_path / "r")
+    first = builder.commit({"a": "1"})
+    second = builder.commit({"a": "2"})
+    builder.tag("v1", builder.tag("v1.0.0", first, annotated=True))
+    text = f"object {builder.tag('x', second, annotated=True)}\ntype tag\ntag v2\n"
+    text += "tagger Orient <orient@example.com> 1700000000 +0000\n\nv2\n"
+    builder.ref("refs/tags/v2", builder.git("mktag", stdin=text.encode()))
+    builder.tag("v1.5", builder.git("rev-parse", f"{first}^{{tree}}"))
+    event = Event(name="push", sha=second, ref="refs/tags/v2", repository="acme/app")
+    there = opening(find_checkout(str(builder.directory)))
+
+    base = resolve(event, there, deploying=True, is_version=is_version).base
+
+    assert (base.commit, base.reason) == (first, "the previous version, v1.0.0")
 
 
 def test_a_recorded_commit_comes_first(history: History, remote: Remote, opening: Opening) -> None:

@@ -1,9 +1,10 @@
 """Export pyproject.toml's requirements, pinned and hashed, into requirements/*.txt.
 
-`requirements/<extra>.txt` belongs to the extra of that name, `requirements/dev.txt` to the group
-`dev`. Without arguments existing pins are kept and only what is missing is resolved; `--upgrade`
-takes the newest. `--check` asks nobody: it compares pyproject.toml with the locks as they are, so a
-new version somewhere never fails it. Names of hosts never get into a lock.
+Extras that ask for the same share a lock, called like the first of them; `requirements/dev.txt`
+belongs to the group `dev`. Without arguments existing pins are kept and only what is missing is
+resolved; `--upgrade` takes the newest. `--check` asks nobody: it compares the locks with
+pyproject.toml and with what the packages installed here say they need, so a new version somewhere
+never fails it. Names of hosts never get into a lock.
 """
 
 from __future__ import annotations
@@ -12,16 +13,37 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import metadata
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import tomli
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PYTHON_FLOOR = "3.10"
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+PLATFORMS = {
+    "linux": {"os_name": "posix", "platform_system": "Linux"},
+    "darwin": {"os_name": "posix", "platform_system": "Darwin"},
+    "win32": {"os_name": "nt", "platform_system": "Windows"},
+}
+ENVIRONMENTS: list[dict[str, str]] = [
+    {
+        "python_version": version,
+        "python_full_version": f"{version}.0",
+        "implementation_version": f"{version}.0",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "sys_platform": platform,
+        **named,
+    }
+    for version, (platform, named) in product(PYTHONS, PLATFORMS.items())
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,50 +52,127 @@ class Pin:
 
     name: NormalizedName
     version: str
+    marker: Marker | None
     hashes: int
-    direct: bool  # asked for by pyproject.toml itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """What a package says about itself."""
+
+    version: str
+    requires: tuple[str, ...]
+
+
+def installed(name: str) -> Installed | None:
+    """A package of the Python that runs this; None where it is absent."""
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
+    return Installed(version=found.version, requires=tuple(found.requires or ()))
 
 
 def read_lock(text: str) -> list[Pin]:
     """The pins of a lock, in its order; a package may be pinned once per environment marker."""
     pins = []
     for block in re.split(r"\n(?=[^\s#])", text):
-        head = re.match(r"([A-Za-z0-9._-]+)==([^\s;\\]+)", block)
+        head = re.match(r"([A-Za-z0-9._-]+)==([^\s;\\]+)(?: *; *([^\\\n]+))?", block)
         if head:
             pins.append(
                 Pin(
                     name=canonicalize_name(head[1]),
                     version=head[2],
+                    marker=Marker(head[3].strip()) if head[3] else None,
                     hashes=len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block)),
-                    direct="(pyproject.toml" in block,
                 )
             )
     return pins
 
 
-def differences(wanted: list[str], lock: str) -> list[str]:
-    """What a lock has against the requirements it should export; empty when nothing."""
+def differences(
+    wanted: Iterable[str], lock: str, look_up: Callable[[str], Installed | None] = installed
+) -> list[str]:
+    """What a lock has against the requirements it should export; empty when nothing.
+
+    Every supported Python on every platform is gone through, except where a version is locked that
+    is not the one installed here: nobody here knows what that one needs.
+    """
     pins = read_lock(lock)
-    requirements = {canonicalize_name(r.name): r for r in map(Requirement, wanted)}
-    direct = {pin.name for pin in pins if pin.direct}
-    found = [f"{name} is asked for, but not locked" for name in requirements.keys() - direct]
-    found += [f"{name} is locked, but not asked for" for name in direct - requirements.keys()]
-    for pin in pins:
-        asked = requirements.get(pin.name)
-        if asked is not None and not asked.specifier.contains(pin.version, prereleases=True):
-            found.append(f"{pin.name} is locked at {pin.version}, but {asked} is asked for")
-        if not pin.hashes:
-            found.append(f"{pin.name} {pin.version} has no hash")
+    found = {f"{pin.name} {pin.version} has no hash" for pin in pins if not pin.hashes}
     if "://" in lock:
-        found.append("it names an address")
+        found.add("it names an address")
+    known = {pin.name: look_up(pin.name) for pin in pins}
+    examined: set[NormalizedName] = set()
+    needed: set[NormalizedName] = set()
+    for environment in ENVIRONMENTS:
+        active = {pin.name: pin for pin in pins if _holds(pin.marker, environment)}
+        if any(_version(known[name]) != pin.version for name, pin in active.items()):
+            continue
+        requires = {name: one.requires for name, one in known.items() if one and name in active}
+        missing, reached = _followed(wanted, active, requires, environment)
+        found |= missing
+        examined |= active.keys()
+        needed |= reached
+    here = {pin.name: pin for pin in pins if _holds(pin.marker, {})}
+    found |= {
+        f"{name} {pin.version} is locked, but not installed here: use scripts/test"
+        for name, pin in here.items()
+        if _version(known[name]) != pin.version
+    }
+    found |= {f"{name} is locked, but nothing asks for it" for name in examined - needed}
     return sorted(found)
 
 
-def wanted_requirements(pyproject: dict[str, Any]) -> dict[str, list[str]]:
-    """The requirements behind each lock, by the lock's name."""
+def _followed(
+    wanted: Iterable[str],
+    active: Mapping[NormalizedName, Pin],
+    requires: Mapping[NormalizedName, tuple[str, ...]],
+    environment: Mapping[str, str],
+) -> tuple[set[str], set[NormalizedName]]:
+    """What is wrong with the pins of one environment, and which of them something asks for."""
+    wrong: set[str] = set()
+    pending = [("pyproject.toml", "", one) for one in wanted]
+    seen = set(pending)
+    reached: set[NormalizedName] = set()
+    while pending:
+        by, extra, text = pending.pop()
+        requirement = Requirement(text)
+        if not _holds(requirement.marker, {**environment, "extra": extra}):
+            continue
+        name = canonicalize_name(requirement.name)
+        pin = active.get(name)
+        if pin is None:
+            wrong.add(f"{by} asks for {name}, which is not locked")
+            continue
+        if not requirement.specifier.contains(pin.version, prereleases=True):
+            wrong.add(
+                f"{by} asks for {requirement.name}{requirement.specifier}, {pin.version} is locked"
+            )
+        reached.add(name)
+        for which, below in product(("", *sorted(requirement.extras)), requires[name]):
+            if (name, which, below) not in seen:
+                seen.add((name, which, below))
+                pending.append((name, which, below))
+    return wrong, reached
+
+
+def _holds(marker: Marker | None, environment: Mapping[str, str]) -> bool:
+    """Whether a marker is true there; what is not named is as it is here."""
+    return marker is None or marker.evaluate({"extra": "", **environment})
+
+
+def _version(package: Installed | None) -> str | None:
+    return None if package is None else package.version
+
+
+def wanted_requirements(pyproject: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The requirements behind each lock, by the lock's name: one lock for each distinct set."""
     project = pyproject["project"]
-    extras: dict[str, list[str]] = project["optional-dependencies"]
-    locks = {name: sorted({*project["dependencies"], *asked}) for name, asked in extras.items()}
+    locks: dict[str, list[str]] = {}
+    for name, asked in sorted(project["optional-dependencies"].items()):
+        if sorted(asked) not in locks.values():
+            locks[name] = sorted(asked)
     locks["dev"] = [*project["dependencies"], *pyproject["dependency-groups"]["dev"]]
     return locks
 
@@ -106,20 +205,23 @@ def check(root: Path) -> list[str]:
 
 def lock(root: Path, *, upgrade: bool) -> None:
     """Write every lock. `dev` comes last and is held to the pins of the others."""
-    names = wanted_requirements(_read_toml(root / "pyproject.toml"))
-    for name in sorted(names, key="dev".__eq__):
+    locks = wanted_requirements(_read_toml(root / "pyproject.toml"))
+    for name in sorted(locks, key="dev".__eq__):
         output = f"requirements/{name}.txt"
-        if name == "dev":
-            selection = ["--group", "dev"]
-            for other in sorted(names.keys() - {"dev"}):
-                selection += ["--constraints", f"requirements/{other}.txt"]
-        else:
-            selection = ["--extra", name]
         command = ["uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
-        command += ["--python-version", PYTHON_FLOOR, "--no-header", "--no-emit-index-url"]
-        command += ["--no-config", *selection, *(["--upgrade"] if upgrade else [])]
+        command += ["--python-version", PYTHONS[0], "--no-header", "--no-emit-index-url"]
+        command += ["--no-config", *(["--upgrade"] if upgrade else []), "--output-file", output]
+        if name == "dev":
+            for other in sorted(locks.keys() - {"dev"}):
+                command += ["--constraints", f"requirements/{other}.txt"]
+        # From a list: pyproject.toml would add its `dependencies` to each extra.
         subprocess.run(
-            [*command, "--output-file", output, "pyproject.toml"], cwd=root, check=True, timeout=600
+            [*command, "-"],
+            cwd=root,
+            check=True,
+            input="\n".join(locks[name]),
+            encoding="utf-8",
+            timeout=600,
         )
 
 

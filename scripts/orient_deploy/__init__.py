@@ -3,6 +3,4 @@
 One package per room; which room knows what is drawn in `docs/architecture.md`.
 """
 
-from __future__ import annotations
-
 __version__ = "0.1.0"

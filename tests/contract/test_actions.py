@@ -62,7 +62,7 @@ def test_each_action_has_its_entrypoint() -> None:
 def test_launchers_differ_by_their_name_only() -> None:
     texts = {name: (ROOT / "scripts" / f"{name}.py").read_text(encoding="utf-8") for name in NAMES}
     shapes = {
-        text.replace(f"action `{name}`", "action").replace(f'["{name}"]', "[]")
+        text.replace(f"action `{name}`", "action").replace(f'start("{name}")', "start()")
         for name, text in texts.items()
     }
 

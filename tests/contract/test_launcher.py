@@ -13,6 +13,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import tomli
+
+from dev import lock_requirements
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -40,8 +43,10 @@ def tree(tmp_path: Path) -> Path:
     tree = tmp_path / "the tree"
     (tree / "scripts").mkdir(parents=True)
     (tree / "requirements").mkdir()
-    shutil.copy(ROOT / "scripts" / "run", tree / "scripts" / "run")
-    (tree / "requirements" / "plan.txt").write_text("")
+    for name in ("run", "find-python.sh"):
+        shutil.copy(ROOT / "scripts" / name, tree / "scripts" / name)
+    for lock in ("detect", "gate"):
+        (tree / "requirements" / f"{lock}.txt").write_text(f"# {lock}\n")
     for name in ("plan", "orient-deploy"):
         (tree / "scripts" / f"{name}.py").write_text(
             "import os, sys\n"
@@ -188,10 +193,35 @@ def test_another_lock_is_installed_beside(tree: Path, tools: Path, tmp_path: Pat
     env = {"PATH": str(tools), "RUNNER_TEMP": str(tmp_path / "temp")}
 
     start(tree, "plan", **env)
-    (tree / "requirements" / "plan.txt").write_text("# changed\n")
+    (tree / "requirements" / "detect.txt").write_text("# changed\n")
     start(tree, "plan", **env)
 
     assert len(list((tmp_path / "temp" / "orient-deploy-actions").iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["detect", "matrix", "plan", "gate", "config"])
+def test_each_entrypoint_installs_its_own_lock(
+    name: str, tree: Path, tools: Path, tmp_path: Path
+) -> None:
+    """What an extra asks for, and the rest takes all there is."""
+    put_python(tools, pip=":")
+    for action in ("detect", "matrix", "gate"):
+        shutil.copy(tree / "scripts" / "plan.py", tree / "scripts" / f"{action}.py")
+    pyproject = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = pyproject["project"]["optional-dependencies"]
+    wanted = sorted(extras.get(name, pyproject["project"]["dependencies"]))
+    (lock,) = (
+        lock
+        for lock, asked in lock_requirements.wanted_requirements(pyproject).items()
+        if lock != "dev" and asked == wanted
+    )
+
+    result = start(tree, name, PATH=str(tools), RUNNER_TEMP=str(tmp_path / "temp"))
+
+    assert result.returncode == 0, result.stderr
+    (folder,) = (tmp_path / "temp" / "orient-deploy-actions").iterdir()
+    digest = hashlib.sha256((tree / "requirements" / f"{lock}.txt").read_bytes()).hexdigest()
+    assert folder.name.startswith(digest)
 
 
 def test_the_slower_of_two_installations_gives_way(tree: Path, tools: Path, tmp_path: Path) -> None:
@@ -251,7 +281,7 @@ def test_wheels_of_a_wheelhouse_are_installed_by_hash(
     if installer == "uv":
         (tools / "uv").symlink_to(BIN / "uv")
     sha256 = wheel(tmp_path / "wheels", "VALUE = 1\n")
-    lock = tree / "requirements" / "plan.txt"
+    lock = tree / "requirements" / "detect.txt"
     env = {
         "PATH": str(tools),
         "HOME": str(tmp_path / "home"),
@@ -313,6 +343,78 @@ def test_python_is_found_under_its_short_name(tree: Path, tools: Path) -> None:
     assert start(tree, "plan", PATH=str(tools)).returncode == 0
 
 
+def put_old_python(folder: Path, name: str) -> None:
+    """A Python 3.8: it refuses the question for its age, and an entrypoint ends as it would."""
+    (folder / name).write_text("#!/bin/sh\necho old; exit 1\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("younger", ["python", "python3.10", "python3.14"])
+def test_an_old_python_is_passed_over_where_there_is_a_younger(
+    younger: str, tree: Path, tools: Path
+) -> None:
+    (tree / "vendor").mkdir()
+    (tools / "python3").rename(tools / younger)
+    put_old_python(tools, "python3")
+
+    result = start(tree, "plan", PATH=str(tools))
+
+    assert (result.returncode, result.stdout[:5]) == (0, "plan "), result.stderr
+
+
+@pytest.mark.parametrize("name", ["python3", "python"])
+def test_an_old_python_is_started_where_there_is_no_other(
+    name: str, tree: Path, tools: Path
+) -> None:
+    """The entrypoint says what is wrong, with the version."""
+    (tree / "vendor").mkdir()
+    (tools / "python3").unlink()
+    put_old_python(tools, name)
+
+    result = start(tree, "plan", PATH=str(tools))
+
+    assert (result.returncode, result.stdout) == (1, "old\n")
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_the_demo_takes_the_same_python(old: bool, tools: Path, tmp_path: Path) -> None:
+    scripts = tmp_path / "tree" / "scripts"
+    (scripts / "dev").mkdir(parents=True)
+    for name in ("demo", "find-python.sh"):
+        shutil.copy(ROOT / "scripts" / name, scripts / name)
+    (scripts / "dev" / "demo.py").write_text("print('the demo')\n")
+    (tools / "git").symlink_to(shutil.which("git") or "")
+    (tools / "python3").rename(tools / "python")
+    put_old_python(tools, "python3")
+    if old:
+        put_old_python(tools, "python")
+
+    result = subprocess.run(
+        [shutil.which("bash") or "bash", str(scripts / "demo")],
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+    assert (result.returncode, result.stdout) == ((3, "") if old else (0, "the demo\n"))
+    assert ("no python3 and no python on PATH is 3.10 or newer" in result.stderr) is old
+
+
+def test_a_link_to_a_young_python_is_not_asked_its_age(tree: Path, tools: Path) -> None:
+    (tree / "vendor").mkdir()
+    script = '#!/bin/sh\necho "$*" >>"${0%/*}/calls"\n' + f'exec "{sys.executable}" "$@"\n'
+    (tools / "python3.12").write_text(script)
+    (tools / "python3.12").chmod(0o755)
+    (tools / "python3").unlink()
+    (tools / "python3").symlink_to("python3.12")
+
+    start(tree, "plan", PATH=str(tools))
+
+    assert len((tools / "calls").read_text().splitlines()) == 1
+
+
 LAUNCHERS = sorted((ROOT / "scripts").glob("*.py"))
 
 
@@ -321,7 +423,9 @@ def test_an_old_python_is_refused(launcher: Path) -> None:
     program = (
         "import sys\n"
         "sys.version_info = (3, 9, 1, 'final', 0)\n"
-        f"exec(compile(open({str(launcher)!r}).read(), 'launcher', 'exec'), {{'__file__': 'x'}})\n"
+        f"launcher = {str(launcher)!r}\n"
+        "names = {'__name__': '__main__', '__file__': launcher}\n"
+        "exec(compile(open(launcher).read(), 'launcher', 'exec'), names)\n"
     )
 
     result = subprocess.run(
@@ -336,14 +440,20 @@ def test_an_old_python_is_refused(launcher: Path) -> None:
     assert "Python 3.9 is too old: this program needs 3.10 or newer. Put" in result.stderr
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS, ids=lambda path: path.stem)
-def test_an_old_python_can_parse_the_launcher(launcher: Path) -> None:
+BEFORE_THE_CHECK = [
+    *LAUNCHERS,
+    *(ROOT / "scripts/orient_deploy" / n for n in ("__init__.py", "start.py")),
+]
+
+
+@pytest.mark.parametrize("path", BEFORE_THE_CHECK, ids=lambda path: path.stem)
+def test_an_old_python_can_read_what_it_gets_to_see(path: Path) -> None:
     """Else it would end with a syntax error instead of the message."""
     vermin = shutil.which("vermin", path=f"{BIN}{os.pathsep}{os.environ['PATH']}")
     assert vermin is not None
 
     result = subprocess.run(
-        [vermin, "--no-tips", "--violations", "-t=3.6-", str(launcher)],
+        [vermin, "--no-tips", "--violations", "-t=3.6-", str(path)],
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

@@ -60,7 +60,8 @@ def test_what_a_consumer_does_not_need_stays_out(tree: Path) -> None:
         *(".gitattributes", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "action.yml"),
         *("actions", "pyproject.toml", "requirements", "scripts", "vendor"),
     }
-    assert [path.name for path in (tree / "requirements").iterdir()] == ["plan.txt"]
+    locks = {path.name for path in (tree / "requirements").iterdir()}
+    assert locks == {"detect.txt", "gate.txt"}
     assert not {"dev", "test", "demo"} & {path.name for path in (tree / "scripts").iterdir()}
 
 
@@ -80,7 +81,7 @@ def test_links_lead_somewhere(tree: Path) -> None:
 def test_vendor_holds_python_and_licences_only(tree: Path) -> None:
     vendor = tree / "vendor"
     packages = {path.name for path in vendor.iterdir()}
-    pins = lock_requirements.read_lock((ROOT / "requirements" / "plan.txt").read_text())
+    pins = lock_requirements.read_lock((ROOT / "requirements" / "gate.txt").read_text())
     licences = {path.name for path in (vendor / "licenses").iterdir()}
     suffixes = {path.suffix for path in vendor.rglob("*") if path.is_file()}
 
@@ -168,7 +169,7 @@ def checkout(tmp_path: Path) -> Path:
         (root / name).write_text(f"{name}\n")
     (root / "scripts" / "run").chmod(0o755)
     (root / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements" / "plan.txt", root / "requirements")
+    shutil.copy(ROOT / "requirements" / "gate.txt", root / "requirements")
     git(root, "init", "--quiet")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "One")

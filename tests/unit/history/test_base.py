@@ -13,7 +13,7 @@ import pytest
 from orient_deploy.errors import InputError
 from orient_deploy.history import Change, Remote, find_checkout, resolve
 from orient_deploy.history.base import Known, Nothing, candidates
-from orient_deploy.runner.event import Event
+from orient_deploy.runner.event import Event, PullRequest
 from tests.fakes.git_server import GitServer, GitServerOptions
 from tests.fakes.repositories import RepositoryBuilder, check_out, run_git
 from tests.unit.history.conftest import GONE, History, Opening, remote_of
@@ -397,3 +397,66 @@ def test_event_with_a_server_that_knows_neither_filters_nor_ids(
         )
     with GitServer(history.root, GitServerOptions(allow_filter=False, any_id=False)) as old:
         check(row, history, opening, remote=remote_of(old.url))
+
+
+# --- a pull request from a fork, whose head the server knows as refs/pull/8/head alone
+
+
+@dataclass(frozen=True)
+class Forked:
+    root: Path
+    fork_point: str
+    base: str  # on main, but no ref's tip any more
+    head: str
+
+    def event(self, name: str, head: str = "") -> Event:
+        """Of a pull request that cannot be merged: there is no merge commit."""
+        request = PullRequest(
+            number=8, head_sha=head or self.head, base_sha=self.base, base_ref="main"
+        )
+        return Event(
+            name=name,
+            sha=self.head if name == "pull_request" else self.base,
+            ref="refs/pull/8/head" if name == "pull_request" else "refs/heads/main",
+            default_branch="main",
+            repository="acme/app",
+            pull_request=request,
+        )
+
+
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Forked:
+    root = tmp_path_factory.mktemp("forked")
+    builder = RepositoryBuilder(root / "acme" / "app")
+    builder.commit({"a": "0"})
+    fork_point = builder.commit({"a": "1"})
+    base = builder.commit({"a": "2"})
+    builder.commit({"a": "3"})
+    builder.commit({"b": "1"}, parents=[fork_point], ref="refs/pull/8/head")
+    head = builder.commit({"b": "2"}, ref="refs/pull/8/head")
+    return Forked(root, fork_point, base, head)
+
+
+@pytest.mark.parametrize("name", ["pull_request", "pull_request_target"])
+@pytest.mark.parametrize("modern", [True, False])
+def test_a_head_that_no_branch_has(
+    modern: bool, name: str, forked: Forked, opening: Opening
+) -> None:
+    """An old server hands out tips only: there the base is found by the names of the two."""
+    options = GitServerOptions(allow_filter=modern, any_id=modern)
+    with GitServer(forked.root, options) as server:
+        there = opening(remote=remote_of(server.url))
+        resolution = resolve(forked.event(name), there, deploying=False)
+
+        assert resolution.head == forked.head
+        assert resolution.base.commit == forked.fork_point
+        assert there.changes(forked.fork_point, forked.head) == (Change("b", "A"),)
+
+
+def test_a_fork_that_was_pushed_to_anew_meanwhile(forked: Forked, opening: Opening) -> None:
+    """The event's head is gone; its ref has what came instead."""
+    with GitServer(forked.root) as server:
+        there = opening(remote=remote_of(server.url))
+        resolution = resolve(forked.event("pull_request", GONE), there, deploying=False)
+
+        assert (resolution.head, resolution.base.commit) == (forked.head, forked.fork_point)

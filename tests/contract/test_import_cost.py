@@ -13,7 +13,8 @@ import pytest
 from dev import sample
 
 ROOT = Path(__file__).parents[2]
-THIRD_PARTY = {"pathspec", "yaml"}
+# What makes values by generating code: some 10 ms, and pathspec brings it along.
+GENERATORS = {"dataclasses", "inspect", "typing"}
 # Of the standard library, what costs more than a few milliseconds or belongs to a network.
 HEAVY = {
     *("argparse", "asyncio", "concurrent.futures", "email", "http.client", "logging"),
@@ -73,8 +74,19 @@ def imported(folder: Path, event: dict[str, object]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Those of a push that changes one package of the sample."""
-    repository = sample.build(tmp_path_factory.mktemp("cost") / "app")
+    """Those of a push that changes one package of the sample, whose patterns are plain."""
+    return imported_on_a_push(tmp_path_factory.mktemp("cost") / "app")
+
+
+def imported_on_a_push(folder: Path, *, watched: str = "") -> set[str]:
+    """The modules imported on the sample's first push; `watched` is put on its list first."""
+    repository = sample.build(folder)
+    if watched:
+        config = folder / sample.CONFIG
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace("[package.json", f"['{watched}', package.json"))
+        assert config.read_text() != text
+        repository.commit("Watch more")
     pushed = repository.push(sample.PUSHES[0])
     event: dict[str, object] = {
         "before": pushed.before,
@@ -87,13 +99,26 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return imported(repository.path, event)
 
 
-def test_detect_imports_two_packages_of_others(modules: set[str]) -> None:
+def third_party(modules: set[str]) -> set[str]:
+    """The packages of others among the modules."""
     packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
     # What begins with an underscore, and the runtime of Cython, are the compiled part of PyYAML; a
     # released action does not have it.
     others = {name for name in packages if not name.startswith(("_", "cython"))}
+    return others - {"orient_deploy"}
 
-    assert others - {"orient_deploy"} <= THIRD_PARTY
+
+def test_plain_patterns_need_yaml_only(modules: set[str]) -> None:
+    assert third_party(modules) == {"yaml"}
+    assert sorted(modules & GENERATORS) == []
+
+
+def test_a_pattern_that_needs_an_expression_brings_pathspec(tmp_path: Path) -> None:
+    modules = imported_on_a_push(tmp_path / "app", watched="packages/*/src/[a-z]*.ts")
+
+    # pathspec takes typing_extensions where it is; it is not in our locks.
+    assert third_party(modules) - {"typing_extensions"} == {"pathspec", "yaml"}
+    assert sorted(modules & HEAVY) == []
 
 
 def test_detect_imports_nothing_heavy(modules: set[str]) -> None:

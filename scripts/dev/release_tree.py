@@ -46,6 +46,12 @@ EXTENSIONS_ONLY = {"_yaml"}  # packages of a wheel that only load its compiled p
 LINK = re.compile(r"\]\((?!https?:|#|/)(?P<path>[^)#]+)(?P<rest>#[^)]*)?\)")
 ELSEWHERE = "https://github.com/org/orient-deploy-actions/blob/main"
 
+# What a page says about files that are not shipped, with the blank line behind it.
+LEFT_OUT = re.compile(
+    r"^<!-- left out of a release -->\n.*?^<!-- end of what is left out -->\n\n?",
+    re.MULTILINE | re.DOTALL,
+)
+
 # Only what every decision imports: each interpreter adds some 0.3 MB to the archive that every job
 # downloads, and saves it some 60 ms of compiling.
 COMPILED_AHEAD = ("scripts/orient_deploy", "vendor/yaml", "vendor/pathspec")
@@ -80,7 +86,7 @@ def build(
         if path.parts[0] == "actions" and len(path.parts) > 2:
             _copy(root / path, out.joinpath(*path.parts[1:]))
     for page in out.rglob("*.md"):
-        page.write_text(_with_whole_links(page, out), encoding="utf-8", newline="\n")
+        page.write_text(_as_released(page, out), encoding="utf-8", newline="\n")
     vendor(root / VENDOR_LOCK, out / "vendor")
     for interpreter in interpreters:
         compile_ahead(out, interpreter)
@@ -99,8 +105,8 @@ def compile_ahead(out: Path, interpreter: str) -> None:
     subprocess.run([*command, *COMPILED_AHEAD], check=True, timeout=120, cwd=out, env=environment)
 
 
-def _with_whole_links(path: Path, out: Path) -> str:
-    """A Markdown file whose links to what is not shipped lead to the repository instead."""
+def _as_released(path: Path, out: Path) -> str:
+    """A Markdown file that speaks of what is shipped; links to the rest lead to the repository."""
 
     def whole(link: re.Match[str]) -> str:
         target = os.path.normpath(path.parent / link["path"])
@@ -108,7 +114,7 @@ def _with_whole_links(path: Path, out: Path) -> str:
             return link[0]
         return f"]({ELSEWHERE}/{Path(target).relative_to(out).as_posix()}{link['rest'] or ''})"
 
-    return LINK.sub(whole, path.read_text(encoding="utf-8"))
+    return LINK.sub(whole, LEFT_OUT.sub("", path.read_text(encoding="utf-8")))
 
 
 def vendor(lock: Path, out: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,16 @@ def test_links_lead_somewhere(tree: Path) -> None:
 
     assert dead == []
     assert f"]({release_tree.ELSEWHERE}/docs/how-it-decides.md)" in (tree / "README.md").read_text()
+
+
+def test_the_readme_speaks_of_what_is_there(tree: Path) -> None:
+    here, there = ((root / "README.md").read_text(encoding="utf-8") for root in (ROOT, tree))
+    program = re.compile(r"scripts/(?:demo|test)\b")
+
+    assert program.search(here)
+    assert not program.search(there)
+    assert "left out" not in there
+    assert there[:200].count("\n\n") == here[:200].count("\n\n")
 
 
 def test_vendor_holds_python_and_licences_only(tree: Path) -> None:

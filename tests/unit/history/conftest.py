@@ -18,10 +18,13 @@ from tests.fakes.repositories import Executable, RepositoryBuilder, Symlink
 
 GONE = "1234567" + "0" * 32 + "1"  # a commit that no repository of these tests has
 
+# What git asks itself when another user owns a repository, without needing another user.
+FOREIGN = 'GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "$GIT" "$@"'
+
 
 @dataclass(frozen=True)
 class History:
-    """acme/app on a server:
+    """acme/app on a server, with two commits before the first one told of here:
 
     first --- second --- third (main, v1.1.0) ---- merge (refs/pull/7/merge)
          \\--- work --- tip (refs/pull/7/head, feature) --/
@@ -46,15 +49,30 @@ class History:
         )
         return replace(event, **facts)  # type: ignore[arg-type]  # any field of it
 
+    @property
+    def gone(self) -> str:
+        """An id that no commit of these tests has."""
+        return GONE[:7].ljust(len(self.first) - 1, "0") + "1"
+
     def pull_request(self) -> PullRequest:
         return PullRequest(number=7, head_sha=self.tip, base_sha=self.third, base_ref="main")
 
 
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    root = tmp_path_factory.mktemp("server")
+    return made_history(tmp_path_factory.mktemp("server"), "sha1")
+
+
+@pytest.fixture(scope="session")
+def sha256_history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    return made_history(tmp_path_factory.mktemp("sha256"), "sha256")
+
+
+def made_history(root: Path, object_format: str) -> History:
     (root / "acme").mkdir()
-    builder = RepositoryBuilder(root / "acme" / "app")
+    builder = RepositoryBuilder(root / "acme" / "app", object_format)
+    for number in range(2):
+        builder.commit({"package.json": str(number)})
     first = builder.commit(
         {
             ".github/orient-deploy.yml": "version: 1\n",
@@ -85,6 +103,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 def server(history: History) -> Iterator[GitServer]:
     """As GitHub answers: filters and any id."""
     with GitServer(history.root) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sha256_server(sha256_history: History) -> Iterator[GitServer]:
+    with GitServer(sha256_history.root) as running:
         yield running
 
 
@@ -125,7 +149,11 @@ def opening(git: Git, tmp_path: Path) -> Iterator[Opening]:
     opened: list[Repository] = []
 
     def open_repository(
-        checkout: Checkout | None = None, remote: Remote | None = None, **options: str
+        checkout: Checkout | None = None,
+        remote: Remote | None = None,
+        *,
+        git: Git = git,
+        **options: str,
     ) -> Repository:
         repository = Repository(git, checkout, remote, temporary=str(tmp_path), **options)
         opened.append(repository)

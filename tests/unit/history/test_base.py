@@ -11,12 +11,19 @@ from pathlib import Path
 import pytest
 
 from orient_deploy.errors import InputError
-from orient_deploy.history import Change, Remote, find_checkout, resolve
+from orient_deploy.history import Change, Git, Remote, find_checkout, resolve
 from orient_deploy.history.base import Known, Nothing, candidates
 from orient_deploy.runner.event import Event, PullRequest
 from tests.fakes.git_server import GitServer, GitServerOptions
 from tests.fakes.repositories import RepositoryBuilder, check_out, run_git
-from tests.unit.history.conftest import GONE, History, Opening, remote_of
+from tests.unit.history.conftest import (
+    FOREIGN,
+    GONE,
+    History,
+    Opening,
+    git_on_path,
+    remote_of,
+)
 
 ZERO = "0" * 40
 SRC = (Change("src/a.ts", "A"), Change("src/b.ts", "A"))
@@ -59,7 +66,7 @@ ROWS = {
         ),
     ),
     "forced-push-before-gone": Row(
-        event=lambda h: h.event(before=GONE, forced=True),
+        event=lambda h: h.event(before=h.gone, forced=True),
         reason="the commit before this push, 1234567, is no longer on the server (forced push)",
     ),
     "push-of-nothing-new": Row(
@@ -165,8 +172,8 @@ ROWS = {
     ),
 }
 
-# What has no base whatever the clone holds is tried without one only.
-IN_CLONES = [name for name, row in ROWS.items() if row.base or "gone" in name or "tag" in name]
+# The rows that ask for a commit; for the others one kind of clone is enough.
+ASKING = [name for name, row in ROWS.items() if row.base or "gone" in name or "tag" in name]
 
 
 @pytest.mark.parametrize(
@@ -314,32 +321,42 @@ CLONES: dict[str, tuple[str, ...]] = {
     "full": (),
     "depth-1": ("--depth=1",),
     "depth-2": ("--depth=2",),
+    "depth-3": ("--depth=3",),
     "blobless": ("--filter=blob:none",),
     "sparse": ("--filter=blob:none", "--depth=1"),
     "treeless": ("--filter=tree:0",),
+    "worktree": (),
+    "sha256": ("--depth=1",),
+    "of-another-user": ("--depth=1",),
 }
+
+Checkouts = Callable[[str, History, Event], Path]
 
 
 @pytest.fixture(scope="session")
-def checkouts(
-    history: History, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str, Event], Path]:
+def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Checkouts:
     """Checkouts of an event's commit, each made once."""
-    made: dict[tuple[str, str], Path] = {}
+    made: dict[tuple[tuple[str, ...], bool, str], Path] = {}
     root = tmp_path_factory.mktemp("checkouts")
 
-    def checkout(kind: str, event: Event) -> Path:
-        key = (kind, event.sha)
+    def checkout(kind: str, history: History, event: Event) -> Path:
+        sparse, options = kind == "sparse", CLONES[kind]
+        key = (options, sparse, event.sha)
         if key not in made:
-            path = root / f"{kind}-{event.sha}"
-            sparse = kind == "sparse"
-            options = CLONES[kind]
-            made[key] = check_out(
-                history.directory, path, event.sha, event.ref, *options, sparse=sparse
-            )
-        return made[key]
+            made[key] = root / str(len(made))
+            check_out(history.directory, made[key], event.sha, event.ref, *options, sparse=sparse)
+        tree = root / f"tree-{event.sha}"
+        if kind == "worktree" and not tree.exists():
+            run_git("-C", made[key], "worktree", "add", "-q", "--detach", tree, event.sha)
+        return tree if kind == "worktree" else made[key]
 
     return checkout
+
+
+@pytest.fixture(scope="session")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a git to which every repository belongs to another user."""
+    return git_on_path(tmp_path_factory.mktemp("foreign") / "bin", FOREIGN)
 
 
 def check(row: Row, history: History, opening: Opening, **opened: object) -> None:
@@ -362,20 +379,21 @@ def check(row: Row, history: History, opening: Opening, **opened: object) -> Non
     assert repository.read(head, ".github/orient-deploy.yml") == b"version: 1\n"
 
 
-@pytest.mark.parametrize("name", IN_CLONES)
-@pytest.mark.parametrize("kind", CLONES)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for kind in CLONES for name in ROWS if name in ASKING or kind == "depth-1"],
+)
 def test_event_in_a_clone(
-    name: str,
-    kind: str,
-    history: History,
-    checkouts: Callable[[str, Event], Path],
-    remote: Remote,
-    opening: Opening,
+    name: str, kind: str, checkouts: Checkouts, opening: Opening, request: pytest.FixtureRequest
 ) -> None:
+    prefix = "sha256_" if kind == "sha256" else ""
+    history: History = request.getfixturevalue(f"{prefix}history")
+    server: GitServer = request.getfixturevalue(f"{prefix}server")
     row = ROWS[name]
-    checkout = find_checkout(str(checkouts(kind, row.event(history))))
+    checkout = find_checkout(str(checkouts(kind, history, row.event(history))))
     assert checkout is not None
-    check(row, history, opening, checkout=checkout, remote=remote)
+    user = {"git": Git(request.getfixturevalue("foreign"))} if kind == "of-another-user" else {}
+    check(row, history, opening, checkout=checkout, remote=remote_of(server.url), **user)
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -385,7 +403,7 @@ def test_event_without_a_checkout(
     check(ROWS[name], history, opening, remote=remote)
 
 
-@pytest.mark.parametrize("name", IN_CLONES)
+@pytest.mark.parametrize("name", ASKING)
 def test_event_with_a_server_that_knows_neither_filters_nor_ids(
     name: str, history: History, opening: Opening
 ) -> None:

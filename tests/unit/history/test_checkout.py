@@ -10,10 +10,7 @@ import pytest
 from orient_deploy.errors import InputError
 from orient_deploy.history import Git, Repository, discover, find_checkout, local_event, resolve
 from tests.fakes.repositories import Gitlink, RepositoryBuilder, check_out, clone, run_git
-from tests.unit.history.conftest import History, git_on_path
-
-# What git asks itself when another user owns a repository, without needing another user.
-FOREIGN = 'GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "$GIT" "$@"'
+from tests.unit.history.conftest import FOREIGN, History, git_on_path
 
 
 @pytest.fixture

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 FIRST_DEPTH = 64  # commits of history fetched where a merge base is looked for; doubled each time
 LAST_DEPTH = 4096
 
-SYMLINK = "120000"
-GITLINK = "160000"
 FOLDER = "040000"
 
 
@@ -43,15 +41,6 @@ class Want:
 
     commit: str = ""
     ref: str = ""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A file of a commit: mode as git prints it (100644, 100755, 120000, 160000) and object id."""
-
-    mode: str
-    oid: str
-    path: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,21 +87,22 @@ class Repository:
         self._no_filter = False
         self._format = checkout.object_format if checkout else object_format
         self._outputs = 0
-        if not temporary:
-            import tempfile
-
-            temporary = tempfile.gettempdir()
-        self.directory = os.path.join(
-            os.path.abspath(temporary), f"orient-history-{os.urandom(8).hex()}"
-        )
-        self._git_dir = f"--git-dir={self.directory}"
+        self.directory = ""
         try:
+            if not temporary:
+                import tempfile
+
+                temporary = tempfile.gettempdir()
+            self.directory = os.path.join(
+                os.path.abspath(temporary), f"orient-history-{os.urandom(8).hex()}"
+            )
+            self._git_dir = f"--git-dir={self.directory}"
             self._lay_out()
         except OSError as error:
             with contextlib.suppress(OSError):
                 remove_tree(self.directory)
             raise EnvironmentLacks(
-                f"the temporary directory {temporary} cannot be used",
+                f"the temporary directory {temporary or 'of this machine'} cannot be used",
                 error.strerror or str(error),
                 "Point RUNNER_TEMP at a directory that can be written, with some space left",
             ) from None
@@ -185,19 +175,6 @@ class Repository:
         return self._or_without_checkout(
             (commit,), lambda: _parse_listing(*self._read(_listing(commit)))
         )
-
-    def entries(self, commit: str) -> tuple[Entry, ...]:
-        """Every path of the commit with its mode and object id, in byte order."""
-
-        def read() -> tuple[Entry, ...]:
-            (out,) = self._read(["ls-tree", "-r", "-z", commit])
-            rows = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
-            return tuple(
-                Entry(about[:6], about.rpartition(" ")[2], path)
-                for about, _, path in (row.partition("\t") for row in rows)
-            )
-
-        return self._or_without_checkout((commit,), read)
 
     def read(self, commit: str, path: str) -> bytes | None:
         """The bytes of a file of a commit (of a symlink: where it points); None: no such file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orient_deploy.errors import EnvironmentLacks
-from orient_deploy.history import Change, Entry, Git, Part, Repository, find_checkout
+from orient_deploy.history import Change, Git, Part, Repository, find_checkout
 from orient_deploy.history.repository import alternates_line
 from tests.fakes.repositories import (
     Content,
@@ -157,17 +158,6 @@ def test_reading_files(git: Git, tmp_path: Path) -> None:
     }
 
 
-def test_entries_tell_mode_and_id(history: History, git: Git, tmp_path: Path) -> None:
-    with opened(git, history.directory, tmp_path) as repository:
-        entries = repository.entries(history.third)
-        assert tuple(entry.path for entry in entries) == repository.listing(history.third)
-
-    modes = {entry.path: entry.mode for entry in entries}
-    assert modes["packages/dashboard/link"] == "120000"
-    assert modes["packages/dashboard/run"] == "100755"
-    assert Entry("100644", "9e26dfeeb6e641a33dae4961196235bdb965b21b", "package.json") in entries
-
-
 def test_parents_are_told_where_a_shallow_clone_ends(
     history: History, git: Git, tmp_path: Path
 ) -> None:
@@ -263,9 +253,49 @@ def test_a_push_costs_four_processes(history: History, tmp_path: Path) -> None:
     assert len(log.read_text().splitlines()) == 4
 
 
-def test_a_temporary_directory_that_cannot_be_used(history: History, git: Git) -> None:
-    with pytest.raises(EnvironmentLacks, match="/dev/null cannot be used") as caught:
-        opened(git, history.directory, Path("/dev/null"))
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        pytest.param("missing", "No such file or directory", id="missing"),
+        pytest.param("file", "Not a directory", id="file"),
+        pytest.param("read-only", "Read-only file system", id="read-only"),
+    ],
+)
+def test_a_temporary_directory_that_cannot_be_used(
+    name: str,
+    why: str,
+    history: History,
+    git: Git,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "read-only").mkdir()
+    if name == "read-only":  # permissions would not stop root
+
+        def mkdir(path: str, mode: int) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+        monkeypatch.setattr(os, "mkdir", mkdir)
+
+    with pytest.raises(EnvironmentLacks) as caught:
+        opened(git, history.directory, tmp_path / name)
+
+    assert caught.value.what == f"the temporary directory {tmp_path / name} cannot be used"
+    assert caught.value.why == why
+    assert "RUNNER_TEMP" in caught.value.next_step
+    assert caught.value.exit_code == 3
+
+
+def test_a_machine_without_any_temporary_directory(
+    git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    with pytest.raises(EnvironmentLacks, match="No usable temporary directory") as caught:
+        Repository(git)
     assert "RUNNER_TEMP" in caught.value.next_step
 
 

@@ -37,7 +37,8 @@ class Inputs(PlanInputs):
     )
     build_jobs: str = described(
         "JSON object from image to the id of the job that builds it. Empty means by name: "
-        "'build-<image>', '<image>', or the one matrix job 'build'.",
+        "'build-<image>', '<image>', or the one matrix job, which is called 'build', 'builds', "
+        "'build-images' or 'images'.",
         "",
     )
     fail: bool = described(
@@ -75,7 +76,7 @@ def run(inputs: Inputs, context: Context) -> int:
             "failed": gate.failed,
             "skipped": gate.skipped,
         },
-        lines=gate_lines(gate),
+        lines=gate_lines(gate, planned.config),
         markdown=gate_markdown(gate, planned.config),
     )
     return EXIT_FOUND if inputs.fail and gate.blockers else EXIT_GOOD

@@ -13,7 +13,8 @@ from importlib import import_module
 from orient_deploy import __version__
 from orient_deploy.commands.context import Context
 from orient_deploy.errors import EXIT_OUR_FAULT, OrientError
-from orient_deploy.runner import Log, read_inputs
+from orient_deploy.runner import Log, read_inputs, write_summary
+from orient_deploy.text import sentence
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def main(
         code: int = module.run(inputs, context)
     except OrientError as error:
         _report(error, log)
+        if in_actions:
+            _summarise(error, env, log)
         code = error.exit_code
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
@@ -143,13 +146,24 @@ def _report(error: OrientError, log: Log) -> None:
     for problem in problems:
         where = problem.where
         log.error(
-            f"{problem.message}. {problem.fix}".rstrip(". ") + ".",
+            f"{problem.message}. {sentence(problem.fix)}",
             file=where.file,
             line=where.line,
             column=where.column,
         )
     if not problems:
-        log.error(str(error))
+        log.error(sentence(str(error)))
+
+
+def _summarise(error: OrientError, env: Mapping[str, str], log: Log) -> None:
+    """The same in the job summary, where there is room for all: ten annotations are shown."""
+    from orient_deploy.plan.report import error_markdown
+
+    try:
+        write_summary(error_markdown(error), env.get("GITHUB_STEP_SUMMARY"))
+    except OrientError as failure:
+        if str(failure) != str(error):
+            log.notice(sentence(str(failure)))  # less than the error, which it must not hide
 
 
 def _report_fault(log: Log) -> None:

@@ -37,6 +37,8 @@ def run(inputs: Inputs, context: Context) -> int:
     """Build the matrix, and say it."""
     planned = make_plan(inputs, context)
     names = _parse_builds(inputs.builds, planned) if inputs.builds else planned.plan.to_build
+    if planned.plan.base.nothing_to_do:  # a branch that is gone: there is no commit to build
+        names = ()
     entries = entries_of(planned, names)
     context.publish(
         matrix_outputs(entries), lines=matrix_lines(entries), markdown=_markdown(entries)

@@ -115,7 +115,8 @@ def decide_gate(
     """
     _check_names(plan, results, build_jobs, required, may_skip)
     wanted = plan.deploy.deploy
-    job_of = {image.name: _job_of(image.name, results, build_jobs) for image in plan.images}
+    jobs_of = {image.name: _jobs_of(image.name, results, build_jobs) for image in plan.images}
+    job_of = {name: jobs[0] if len(jobs) == 1 else "" for name, jobs in jobs_of.items()}
     building = {name: job_of[name] for name in plan.to_build}
     outcomes = tuple(_outcome(name, building, results, run_jobs or ()) for name in building)
     missing = [
@@ -134,7 +135,7 @@ def decide_gate(
             failures.append(f"{job} {_PAST[result]}")
         elif job not in may_skip and job not in build_ids and not plan.base.nothing_to_do:
             skips.append(f"{job} was skipped")
-    blockers = (*failures, *_image_blockers(missing), *skips)
+    blockers = (*failures, *_image_blockers(missing, jobs_of), *skips)
     return Gate(
         wanted=wanted,
         reason=_joined(blockers) if blockers else plan.deploy.reason,
@@ -181,14 +182,17 @@ def _check_names(
             )
 
 
-def _job_of(image: str, results: Mapping[str, Result], build_jobs: Mapping[str, str]) -> str:
-    """The id of the job that builds an image: as told, by its own id, else the one matrix job."""
+def _jobs_of(
+    image: str, results: Mapping[str, Result], build_jobs: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The id of the job that builds an image: as told, by its own id, else the one matrix job.
+
+    Two mean that nobody knows which of them does.
+    """
     if image in build_jobs:
-        return build_jobs[image]
-    own = [job for job in sorted(results) if _is_own(job, image)]
-    shared = [job for job in sorted(results) if job in MATRIX_JOBS]
-    candidates = own or shared
-    return candidates[0] if len(candidates) == 1 else ""
+        return (build_jobs[image],)
+    own = tuple(job for job in sorted(results) if _is_own(job, image))
+    return own or tuple(job for job in sorted(results) if job in MATRIX_JOBS)
 
 
 def _is_own(job: str, image: str) -> bool:
@@ -252,23 +256,28 @@ def _stem(job: Job) -> str:
     return job.name.partition(" (")[0]
 
 
-def _image_blockers(missing: Sequence[ImageOutcome]) -> list[str]:
-    """One clause for each job and outcome, what failed first."""
-    groups: dict[tuple[Outcome, str], list[str]] = {}
+def _image_blockers(
+    missing: Sequence[ImageOutcome], jobs_of: Mapping[str, tuple[str, ...]]
+) -> list[str]:
+    """One clause for each outcome and the jobs it may come from, what failed first."""
+    groups: dict[tuple[Outcome, tuple[str, ...]], list[str]] = {}
     for one in missing:
-        groups.setdefault((one.outcome, one.job), []).append(one.name)
+        groups.setdefault((one.outcome, jobs_of[one.name]), []).append(one.name)
     ranked = sorted(groups.items(), key=lambda group: _WORST_FIRST.index(group[0][0]))
-    return [_image_blocker(outcome, job, names) for (outcome, job), names in ranked]
+    return [_image_blocker(outcome, jobs, names) for (outcome, jobs), names in ranked]
 
 
 _WORST_FIRST = ("failed", "cancelled", "unknown", "skipped")
 
 
-def _image_blocker(outcome: Outcome, job: str, names: Sequence[str]) -> str:
+def _image_blocker(outcome: Outcome, jobs: Sequence[str], names: Sequence[str]) -> str:
     images = listed(names)
     were = "was" if len(names) == 1 else "were"
-    if not job:
+    if not jobs:
         return f"no job of `needs` builds {images}"
+    if len(jobs) > 1:
+        return f"{' and '.join(jobs)} could both build {images}: name the one in `build-jobs`"
+    (job,) = jobs
     if outcome == "failed":
         return f"{images} failed to build ({job})"
     if outcome == "cancelled":

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_JOBS = 256  # per workflow run; GitHub docs, "Usage limits": a larger matrix fails the run
 TAG_MAX = 128  # characters of an image tag; OCI distribution spec, "Pulling manifests"
+COMPARED = 20  # missing Dockerfiles that are told the nearest, which takes a while
 _TAKEN = re.compile(r"latest\Z|(?:sha|pr|inputs)-")  # tags with a meaning of their own
 
 
@@ -61,7 +62,8 @@ def build_matrix(
     `deploying`: the event's branch is one that deploys; only then does it move `latest`.
 
     Raises:
-        InputError: more images than one run can hold, or a Dockerfile that is not in the commit.
+        InputError: more images than one run can hold.
+        ConfigError: Dockerfiles that are not in the commit.
     """
     images = [image for image in config.images if image.name in names]
     if len(images) > MOST_JOBS:
@@ -79,18 +81,27 @@ def build_matrix(
 
 
 def _missing_dockerfiles(missing: Sequence[Image], listing: Sequence[str]) -> InputError:
+    """Each at its place in the configuration, the first ones with the nearest that there is."""
+    from orient_deploy.config import ConfigError, Problem
+
+    candidates = [path for path in listing if "dockerfile" in path.rsplit("/", 1)[-1].lower()]
+    return ConfigError(
+        Problem(
+            where=image.where,
+            message=f"image {image.name}: {image.dockerfile} is not in the commit",
+            fix=(_nearest(image, candidates) if index < COMPARED else "")
+            + "Correct `dockerfile`, or add the file",
+        )
+        for index, image in enumerate(missing)
+    )
+
+
+def _nearest(image: Image, candidates: Sequence[str]) -> str:
     from difflib import get_close_matches
 
-    image = missing[0]
-    candidates = [path for path in listing if "dockerfile" in path.rsplit("/", 1)[-1].lower()]
     own = [path for path in candidates if image.name in path]
     near = get_close_matches(image.dockerfile, own or candidates, 1, 0.0)
-    others = f" ({', '.join(one.name for one in missing[1:])} likewise)" if missing[1:] else ""
-    return InputError(
-        f"{image.where}: image {image.name}: {image.dockerfile} is not in the commit{others}",
-        f"the nearest is {near[0]}" if near else "the commit has no Dockerfile at all",
-        "Correct `dockerfile`, or add the file",
-    )
+    return f"The nearest is {near[0]}. " if near else "The commit has no Dockerfile at all. "
 
 
 def _entry(image: Image, event: Event, head: str, deploying: bool) -> Entry:

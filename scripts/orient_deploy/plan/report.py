@@ -12,13 +12,15 @@ import shlex
 from collections.abc import Sequence
 
 from orient_deploy.plan.wording import SHORT, listed, plural, shortened
-from orient_deploy.text import printable
+from orient_deploy.text import printable, sentence
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from typing import Literal
 
+    from orient_deploy.config import Problem
     from orient_deploy.config.model import Config, Environment
+    from orient_deploy.errors import OrientError
     from orient_deploy.plan.gate import Gate, ImageOutcome
     from orient_deploy.plan.model import EnvironmentDecision, ImageDecision, Plan, Remark
 
@@ -320,18 +322,16 @@ def gate_markdown(gate: Gate, config: Config) -> str:
             for one in gate.outcomes
         ]
         lines.append("")
-    told = {one.job for one in gate.outcomes}
-    for title, jobs in (
-        ("Succeeded", gate.succeeded),
-        ("Did not succeed", gate.failed),
-        ("Skipped", gate.skipped),
-    ):
-        others = [code(job) for job in jobs if job not in told]
-        if others:
-            lines.append(f"- {title}: {', '.join(others)}")
+    lines += [
+        f"- {title}: {', '.join(code(job) for job in jobs)}" for title, jobs in _other_jobs(gate)
+    ]
     lines += ["", *_gate_picture(gate)]
-    if gate.wanted and gate.blockers:
-        lines += _by_hand(gate, config)
+    names, blocks = _by_hand(gate, config)
+    if blocks:
+        lines += [f"<details><summary>Deploy {escape(names)} by hand</summary>", "", _BY_HAND, ""]
+        for block in blocks:
+            lines += ["```bash", *block, "```", ""]
+        lines += ["</details>", ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -383,31 +383,41 @@ def _gate_picture(gate: Gate) -> list[str]:
     return _picture(nodes, 0, "gate open" if gate.open else "gate shut", targets)
 
 
-def _by_hand(gate: Gate, config: Config) -> list[str]:
-    """Commands that deploy the images that were built, for each environment with hosts."""
+def _other_jobs(gate: Gate) -> list[tuple[str, list[str]]]:
+    """The jobs that no image's outcome tells of, by what became of them."""
+    told = {one.job for one in gate.outcomes}
+    groups = (
+        ("Succeeded", gate.succeeded),
+        ("Did not succeed", gate.failed),
+        ("Skipped", gate.skipped),
+    )
+    others = [(title, [job for job in jobs if job not in told]) for title, jobs in groups]
+    return [(title, jobs) for title, jobs in others if jobs]
+
+
+_BY_HAND = (
+    "Only if the new images can run beside the old ones. This pulls the tags that the compose "
+    "files on the server name, and carries no file there."
+)
+
+
+def _by_hand(gate: Gate, config: Config) -> tuple[str, list[list[str]]]:
+    """The images that were built though the gate is shut, and the commands that deploy them, for
+    each environment with hosts."""
     built = [one.name for one in gate.outcomes if one.outcome == "built"]
+    if not (gate.wanted and gate.blockers and built):
+        return "", []
     services = list(
         dict.fromkeys(service for name in built for service in config.image(name).services)
     )
-    lines: list[str] = []
-    for place in config.environments:
-        if place.name in gate.destinations and built:
-            commands = hand_commands(place, services)
-            # In a code block nothing can be spelt out, and this is to be copied into a shell.
-            if commands and all(line.isprintable() for line in commands):
-                lines += ["```bash", *commands, "```", ""]
-    if not lines:
-        return []
-    names = listed(built)
-    return [
-        f"<details><summary>Deploy {escape(names)} by hand</summary>",
-        "",
-        "Only if the new images can run beside the old ones. This pulls the tags that the compose "
-        "files on the server name, and carries no file there.",
-        "",
-        *lines,
-        "</details>",
-        "",
+    blocks = [
+        hand_commands(place, services)
+        for place in config.environments
+        if place.name in gate.destinations
+    ]
+    # Nothing can be spelt out here, and this is to be copied into a shell.
+    return listed(built), [
+        block for block in blocks if block and all(line.isprintable() for line in block)
     ]
 
 
@@ -447,8 +457,8 @@ def _directory(path: str) -> str:
     return f"~/{shlex.quote(path[2:])}" if path.startswith("~/") else shlex.quote(path)
 
 
-def gate_lines(gate: Gate) -> list[Line]:
-    """The gate for a terminal."""
+def gate_lines(gate: Gate, config: Config) -> list[Line]:
+    """The gate for a terminal, with the commands that deploy by hand what was built."""
     lines: list[Line] = [(("bold", visible(gate_headline(gate))),)]
     if gate.open:
         lines.append((visible(gate.reason),))
@@ -459,4 +469,29 @@ def gate_lines(gate: Gate) -> list[Line]:
         lines.append(
             (f"  {one.name:<{width}}  ", (style, f"{one.outcome:<9}"), f"  {visible(one.job)}")
         )
+    lines += [(f"{title}: {visible(', '.join(jobs))}",) for title, jobs in _other_jobs(gate)]
+    names, blocks = _by_hand(gate, config)
+    if blocks:
+        lines += [("",), (("bold", f"Deploy {names} by hand"),), (_BY_HAND,)]
+    for block in blocks:
+        lines += [("",), *((line,) for line in block)]
     return lines
+
+
+# --- an error
+
+
+def error_markdown(error: OrientError) -> str:
+    """The job summary of a run that ended in an error: verdict first, then every problem."""
+    problems: Sequence[Problem] = getattr(error, "problems", ())
+    if not problems:
+        *more, what = error.what.splitlines()  # several wrong inputs are told at once
+        parts = [sentence(error.why), sentence(error.next_step)]
+        lines = [f"### {escape(what)}", "", " ".join(map(escape, parts)), ""]
+        return "\n".join([*lines, *(f"- {escape(one)}" for one in more)]).rstrip("\n") + "\n"
+    lines = [f"### Configuration cannot be used: {plural(len(problems), 'problem')}", ""]
+    lines += [
+        f"- {code(str(one.where))}: {escape(one.message)}. {escape(sentence(one.fix))}"
+        for one in problems
+    ]
+    return "\n".join(lines) + "\n"

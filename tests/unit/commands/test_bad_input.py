@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from orient_deploy.commands import main
+from orient_deploy.config import ConfigError
+from orient_deploy.errors import OrientError
+from orient_deploy.runner import Log
+from orient_deploy.text import sentence
 from tests.fakes.git_server import GitServer, GitServerOptions
 from tests.fakes.repositories import RepositoryBuilder, check_out
 
@@ -71,6 +77,13 @@ BOMB = "version: 1\na: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"
     for old, new in zip("abcdefgh", "bcdefghi", strict=True)
 )
+
+
+def parts_of(error: OrientError) -> list[tuple[str, str, str]]:
+    """What happened or where, why, and what to do: of each problem, or of the error itself."""
+    if isinstance(error, ConfigError):
+        return [(str(one.where), one.message, one.fix) for one in error.problems]
+    return [(error.what, error.why, error.next_step)]
 
 
 @pytest.mark.parametrize(
@@ -158,13 +171,34 @@ BOMB = "version: 1\na: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     ],
 )
 def test_each_mistake_has_its_exit_code_and_says_what_to_do(
-    consumer: Consumer, change: Change, code: int, said: str
+    consumer: Consumer,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Change,
+    code: int,
+    said: str,
 ) -> None:
+    met: list[OrientError] = []
+    tell = main._report
+
+    def listen(error: OrientError, log: Log) -> None:
+        met.append(error)
+        tell(error, log)
+
+    monkeypatch.setattr(main, "_report", listen)
+
     finished = consumer.run("detect", **change(consumer))
 
     assert finished.code == code, finished.stdout
     assert any(said in error for error in finished.errors), finished.errors
-    assert all(error.count(". ") + error.endswith(".") >= 1 for error in finished.errors)
+    parts = [part for error in met for part in parts_of(error)]
+    assert len(met) == 1 and len(parts) == len(finished.errors)
+    for (what, why, next_step), error in zip(parts, finished.errors, strict=True):
+        assert len(what.split()) > 1 or ":" in what, what  # a sentence, or a place in a file
+        assert why.strip(" .") and why.strip(" .") in error
+        assert re.match(r"[A-Z][a-z]+.*[ '`]", next_step), next_step
+        assert error.endswith(sentence(next_step))
+        assert len({what, why, next_step}) == 3
+    assert finished.summary.startswith("### ") or "GITHUB_STEP_SUMMARY" in said
     assert "Traceback" not in finished.stdout
     assert os.listdir(consumer.temp) == [  # the private repository is gone
         name for name in os.listdir(consumer.temp) if not name.startswith("orient-history")
@@ -305,8 +339,8 @@ def test_an_unwritable_output_is_found_before_anything_is_claimed(consumer: Cons
     finished = consumer.run("detect", GITHUB_OUTPUT="/nowhere/output")
 
     assert finished.code == 3
-    assert "Build " not in finished.stdout
-    assert finished.summary == ""
+    assert "Build " not in finished.stdout + finished.summary
+    assert finished.summary.startswith("### GITHUB_OUTPUT")
 
 
 @pytest.mark.parametrize(

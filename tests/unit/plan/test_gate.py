@@ -115,7 +115,7 @@ CASES = [
     pytest.param(
         DASHBOARD,
         results(("dashboard", "build-dashboard")),
-        ["no job of `needs` builds dashboard"],
+        ["build-dashboard and dashboard could both build dashboard: name the one in `build-jobs`"],
         id="two-jobs-for-one-image",
     ),
     # A matrix.
@@ -154,7 +154,10 @@ CASES = [
     pytest.param(
         EVERYTHING,
         results((*MATRIX, "images")),
-        ["no job of `needs` builds opencode, whatsapp, dashboard"],
+        [
+            "build and images could both build opencode, whatsapp, dashboard: name the one in "
+            "`build-jobs`"
+        ],
         id="two-matrices",
     ),
     pytest.param(

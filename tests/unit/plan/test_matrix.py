@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orient_deploy.config import ConfigError
 from orient_deploy.errors import InputError
-from orient_deploy.plan.matrix import MOST_JOBS, TAG_MAX, build_matrix, default_repository
+from orient_deploy.plan.matrix import (
+    COMPARED,
+    MOST_JOBS,
+    TAG_MAX,
+    build_matrix,
+    default_repository,
+)
 from orient_deploy.runner import Event, PullRequest
 from tests.unit.plan import orient
 from tests.unit.plan.orient import CONFIG, HEAD, config, event, push
@@ -189,28 +196,46 @@ def test_one_more_is_refused_with_advice() -> None:
         )
 
 
-def missing(names: list[str], listing: list[str]) -> str:
-    """The message about Dockerfiles that are not there."""
-    with pytest.raises(InputError) as caught:
+def missing(names: list[str], listing: list[str]) -> list[str]:
+    """The problems of Dockerfiles that are not there."""
+    with pytest.raises(ConfigError) as caught:
         build_matrix(names, config(), event=push(), head=HEAD, deploying=True, listing=listing)
-    return str(caught.value)
+    return [str(problem) for problem in caught.value.problems]
 
 
-def test_a_missing_dockerfile_is_refused_with_the_nearest() -> None:
+def test_a_missing_dockerfile_is_refused_at_its_place_with_the_nearest() -> None:
     listing = ["a/Dockerfile", "packages/dashbord/Dockerfile", "packages/dashboard/index.ts"]
 
-    assert missing(["dashboard"], listing) == (
+    assert missing(["dashboard"], listing) == [
         f"{orient.SOURCE}:17:3: image dashboard: packages/dashboard/Dockerfile is not in the "
-        "commit: the nearest is packages/dashbord/Dockerfile. Correct `dockerfile`, or add the file"
-    )
+        "commit. The nearest is packages/dashbord/Dockerfile. Correct `dockerfile`, or add the file"
+    ]
 
 
-def test_every_missing_dockerfile_is_named() -> None:
-    message = missing(["opencode", "whatsapp", "dashboard"], ["README.md"])
+def test_every_missing_dockerfile_is_a_problem_of_its_own() -> None:
+    problems = missing(["opencode", "whatsapp", "dashboard"], ["README.md"])
 
-    assert "image opencode" in message
-    assert "(whatsapp, dashboard likewise)" in message
-    assert "the commit has no Dockerfile at all" in message
+    assert [problem.split(": ")[1] for problem in problems] == [
+        f"image {name}" for name in orient.IMAGES
+    ]
+    assert all("The commit has no Dockerfile at all. Correct" in one for one in problems)
+
+
+def test_of_many_missing_dockerfiles_the_first_are_told_the_nearest() -> None:
+    text, _ = many(COMPARED + 1)
+    whole = config(text)
+
+    with pytest.raises(ConfigError) as caught:
+        build_matrix(
+            [image.name for image in whole.images],
+            whole,
+            event=push(),
+            head=HEAD,
+            deploying=True,
+            listing=["Dockerfile"],
+        )
+    told = ["nearest" in problem.fix for problem in caught.value.problems]
+    assert told == [True] * COMPARED + [False]
 
 
 def test_a_missing_dockerfile_of_an_image_that_is_kept_is_no_matter() -> None:

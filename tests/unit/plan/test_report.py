@@ -15,7 +15,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dev.render_summary import to_html
+from orient_deploy.config import ConfigError, Problem
 from orient_deploy.config.model import Environment, Location
+from orient_deploy.errors import InputError
 from orient_deploy.history.model import Base
 from orient_deploy.plan.gate import Gate, ImageOutcome, Result
 from orient_deploy.plan.model import EnvironmentDecision, ImageDecision, Plan, Remark, Request
@@ -23,6 +25,7 @@ from orient_deploy.plan.report import (
     FILES_SHOWN,
     PATH_SHOWN,
     compared,
+    error_markdown,
     escape,
     gate_headline,
     gate_lines,
@@ -272,7 +275,7 @@ def said(lines: list[Line]) -> list[str]:
 def test_a_terminal_gets_one_printable_line_for_each(text: str) -> None:
     for lines, plain in (
         (plan_lines(foreign_plan(text), config()), plan_lines(foreign_plan("x"), config())),
-        (gate_lines(foreign_gate(text)), gate_lines(foreign_gate("x"))),
+        (gate_lines(foreign_gate(text), config()), gate_lines(foreign_gate("x"), config())),
     ):
         assert all(line.isprintable() for line in said(lines))
         assert len(lines) == len(plain)
@@ -426,7 +429,7 @@ GATES = [
 def test_the_gates_verdict_comes_first(made: Gate, expected: str) -> None:
     assert gate_headline(made) == expected
     assert gate_markdown(made, config()).startswith(f"### {escape(expected)}\n")
-    assert said(gate_lines(made))[0] == expected
+    assert said(gate_lines(made, config()))[0] == expected
 
 
 def test_a_shut_gate_says_what_still_runs() -> None:
@@ -449,15 +452,63 @@ def test_many_blockers_are_cut_in_the_summary() -> None:
 def test_a_terminal_shows_what_blocks() -> None:
     made = gate(CORE, {**WELL, "build-dashboard": "failure", "test": "failure"})
 
-    assert said(gate_lines(made)) == [
+    lines = said(gate_lines(made, config()))
+    assert lines[:11] == [
         "The gate is shut: production, staging keep the old release",
         "  blocked  test failed",
         "  blocked  dashboard failed to build (build-dashboard)",
         "  opencode   built      build-opencode",
         "  whatsapp   built      build-whatsapp",
         "  dashboard  failed     build-dashboard",
+        "Did not succeed: test",
+        "",
+        "Deploy opencode, whatsapp by hand",
+        "Only if the new images can run beside the old ones. This pulls the tags that the compose "
+        "files on the server name, and carries no file there.",
+        "",
     ]
-    assert said(gate_lines(gate(CORE, WELL)))[1] == "new images: opencode, whatsapp, dashboard"
+    assert lines[11:] == hand_commands(config().environments[0], ["opencode", "bot-whatsapp"])
+
+
+def test_a_terminal_shows_an_open_gate_without_commands() -> None:
+    lines = said(gate_lines(gate(CORE, {**WELL, "test": "success"}), config()))
+
+    assert lines[1] == "new images: opencode, whatsapp, dashboard"
+    assert lines[5:] == ["Succeeded: test"]
+
+
+def test_an_error_has_a_summary_with_each_problem_at_its_place() -> None:
+    error = ConfigError(
+        Problem(where=Location(file="a|b.yml", line=line, column=3), message=message, fix=fix)
+        for line, message, fix in ((7, "unknown key `x`", "Did you mean 'y'?"), (2, "<b>", "No"))
+    )
+
+    assert error_markdown(error) == (
+        "### Configuration cannot be used: 2 problems\n"
+        "\n"
+        "- <code>a&#124;b.yml&#58;2&#58;3</code>: &#60;b&#62;. No.\n"
+        "- <code>a&#124;b.yml&#58;7&#58;3</code>: unknown key &#96;x&#96;. Did you mean 'y'&#63;\n"
+    )
+
+
+def test_the_summary_of_an_error_holds_its_three_parts() -> None:
+    assert error_markdown(InputError("it is odd", "it has <b>", "Write it")) == (
+        "### it is odd\n\nit has &#60;b&#62;. Write it.\n"
+    )
+    assert error_markdown(InputError("a: b. Do c.\nd", "e", "Do f.")) == (
+        "### d\n\ne. Do f.\n\n- a: b. Do c.\n"
+    )
+
+
+@given(FOREIGN)
+def test_a_foreign_text_in_an_error_is_only_text(text: str) -> None:
+    def shapes(of: str) -> list[list[str]]:
+        where = Location(file=of, line=1, column=1)
+        problem = Problem(where=where, message=f"m{of}", fix=f"f{of}")
+        plain = InputError(f"w{' '.join(of.splitlines())}", f"y{of}", f"n{of}")
+        return [shape_of(error_markdown(one)) for one in (ConfigError([problem]), plain)]
+
+    assert shapes(text) == shapes("x")
 
 
 # --- by hand
@@ -575,3 +626,4 @@ def test_only_built_images_are_deployed_by_hand_and_only_where_hosts_are_known()
     # Nobody copies into a shell what cannot be seen.
     odd = CONFIG.replace("env-file: .env", "env-file: .env\u202e")
     assert "by hand" not in gate_markdown(gate(CORE, needs), config(odd))
+    assert "by hand" not in "".join(said(gate_lines(gate(CORE, needs), config(odd))))

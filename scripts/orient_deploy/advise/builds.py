@@ -48,6 +48,9 @@ _COMPOSE = re.compile(
 )
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml\Z")
 
+_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+Arguments = tuple[tuple[str, str], ...]
+
 _FILE_KEYS = ("file", "dockerfile", "dockerfile-path", "dockerfile_path")
 _CONTEXT_KEYS = ("context", "build-context", "docker-context", "build_context")
 
@@ -65,9 +68,14 @@ class Build:
     names: tuple[str, ...] = ()  # what it may be called, best first
     repository: str = ""  # where it is pushed; may hold `${{ }}`
     platforms: tuple[str, ...] = ()
+    tag: str = ""  # the first that it is pushed with; may hold `${{ }}`
     build_args: tuple[tuple[str, str], ...] = ()
+    open_args: tuple[tuple[str, str], ...] = ()  # each with why its value is not known
     runner: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()  # names of outputs that its `if` asks for
+    job: str = ""
+    needs: tuple[str, ...] = ()  # the jobs that its own waits for
+    condition: str = ""  # of its job
     service: str = ""  # of Compose
 
 
@@ -198,6 +206,7 @@ def _compose_build(
             unusable.append(f"service {name} of {path} is built from {what}, which is not here")
         return None
     target = _interpolate(text(given, "target"), known)
+    known_args, open_args = _compose_args(get(given, "args"))
     return Build(
         source=path,
         by=f"service {name} of {path}",
@@ -207,7 +216,27 @@ def _compose_build(
         target="" if "$" in target else target,
         names=(name,),
         repository="" if "$" in image else _without_tag(image),
+        build_args=known_args,
+        open_args=open_args,
         service=name,
+    )
+
+
+def _compose_args(given: Value) -> tuple[Arguments, Arguments]:
+    """Those whose value stands in the file, and the others with why theirs does not."""
+    if isinstance(given, dict):
+        rows = [(name, value) for name, value in pairs(given) if isinstance(value, str)]
+    else:
+        found = (one.partition("=") for one in items(given) if isinstance(one, str))
+        rows = [(name, value) for name, _, value in found]
+    rows = [(name, value) for name, value in rows[:MAX_NAMES] if _ARGUMENT.fullmatch(name)]
+    return (
+        tuple((name, value) for name, value in rows if value and "$" not in value),
+        tuple(
+            (name, "its value is a variable" if value else "it has no value there")
+            for name, value in rows
+            if not value or "$" in value
+        ),
     )
 
 
@@ -332,9 +361,12 @@ class _WorkflowReading:
         asked = _asked(put_in(text(step, "if"), known), self.document, job)
         asked += _asked(put_in(text(job, "if"), known), self.document, job)
         pushed = text(given, "push")
+        known_args, open_args = _build_args(
+            put_in(text(given, "build-args") or text(given, "build_args"), known)
+        )
         is_pushed = pushed not in ("", "false") or "push" in text(given, "outputs")
         for dockerfile, directory, captured in places:
-            repository = self._repository(given, steps, known)
+            repository, tag = self._repository(given, steps, known)
             last = last_segment(repository)
             yield Build(
                 source=self.path,
@@ -350,9 +382,14 @@ class _WorkflowReading:
                     for one in re.split(r"[\s,]+", put_in(text(given, "platforms"), known))
                     if re.fullmatch(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", one)
                 ),
-                build_args=_build_args(put_in(text(given, "build-args"), known)),
+                tag=open_places(tag, captured) if captured else tag,
+                build_args=known_args,
+                open_args=open_args,
                 runner=_texts([put_in(one, known) for one in _texts(items(job, "runs-on"))]),
                 asked=tuple(dict.fromkeys(asked)),
+                job=job_id,
+                needs=_texts(items(job, "needs")),
+                condition=_condition(text(job, "if")),
             )
 
     def _places(self, context: str, file: str) -> Iterator[tuple[str, str, str]]:
@@ -381,8 +418,10 @@ class _WorkflowReading:
             if directory:
                 yield dockerfile, directory, name
 
-    def _repository(self, given: Value, steps: Sequence[Value], known: Mapping[str, str]) -> str:
-        """The first place that the image is pushed to, without its tag."""
+    def _repository(
+        self, given: Value, steps: Sequence[Value], known: Mapping[str, str]
+    ) -> tuple[str, str]:
+        """The first place that the image is pushed to, and the tag there."""
         tags = put_in(text(given, "tags") or text(given, "image-names"), known)
         meta = re.match(r"\$\{\{\s*steps\.([\w-]+)\.outputs\.(?:tags|json)", tags)
         if meta:
@@ -390,9 +429,12 @@ class _WorkflowReading:
                 if text(step, "id") == meta[1]:
                     tags = put_in(text(step, "with", "images"), known)
         rows = [one.strip()[:500] for one in re.split(r"[\n,]", tags)]
-        rows = [_without_tag(re.sub(r"\Aname=|\Atype=.*", "", one)) for one in rows]
-        best = [one for one in rows if one.startswith("ghcr.io/")] + [one for one in rows if one]
-        return best[0] if best else ""
+        rows = [one for row in rows if (one := re.sub(r"\Aname=|\Atype=.*", "", row))]
+        rows.sort(key=lambda one: not one.startswith("ghcr.io/"))
+        if not rows:
+            return "", ""
+        repository = _without_tag(rows[0])
+        return repository, rows[0].removeprefix(repository).removeprefix(":")
 
 
 def shortened(value: str) -> str:
@@ -451,14 +493,28 @@ def _texts(values: Sequence[Value]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in texts if value))
 
 
-def _build_args(given: str) -> tuple[tuple[str, str], ...]:
-    """Those whose value stands in the file; what a runner fills in cannot be configured."""
-    rows = (line.strip().partition("=") for line in given.splitlines())
-    return tuple(
-        (name, value)
-        for name, equals, value in rows
-        if equals and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not has_expression(value)
-    )
+def _build_args(given: str) -> tuple[Arguments, Arguments]:
+    """Those whose value stands in the file, and the others with why theirs does not."""
+    known: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for row in given.splitlines()[:MAX_NAMES]:
+        name, equals, value = row.strip().partition("=")
+        if not _ARGUMENT.fullmatch(name):
+            if "${{" in row:
+                others[shortened(row)] = "only a run knows it"
+        elif not equals:
+            others[name] = "its value is the runner's"
+        elif "${{" in value:
+            others[name] = "its value is an expression"
+        else:
+            known[name] = value
+    return tuple(known.items()), tuple(others.items())
+
+
+def _condition(given: str) -> str:
+    """What a job is run for, '' where that is no more than that the jobs before went well."""
+    bare = " ".join(re.sub(r"\A\$\{\{(.*)\}\}\Z", r"\1", given, flags=re.DOTALL).split())
+    return "" if re.fullmatch(r"(?:always|success|!\s?cancelled|!\s?failure)\(\)", bare) else bare
 
 
 def _plain_job(job_id: str) -> str:

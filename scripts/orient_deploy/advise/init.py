@@ -6,9 +6,10 @@ where it comes from. Never reads or writes a file, and never proposes what nothi
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from orient_deploy.advise.builds import (
@@ -17,7 +18,9 @@ from orient_deploy.advise.builds import (
     Workflow,
     is_side,
     last_segment,
+    shortened,
 )
+from orient_deploy.advise.dockerfile import narrower, places_of, sources, takes
 from orient_deploy.advise.documents import has_expression
 from orient_deploy.advise.filters import Filter
 from orient_deploy.config import parse
@@ -59,8 +62,14 @@ class _Image:
     watch: tuple[str, ...] = ()
     watch_from: str = ""
     remarks: tuple[str, ...] = ()  # about the list
+    narrower: tuple[str, ...] = ()  # what its Dockerfile names, where it has no list
+    why_not_narrower: str = ""
     services: tuple[str, ...] = ()
     services_from: str = ""
+    side_services: str = ""  # a clause about those that run it for development or tests
+    build_args: tuple[tuple[str, str], ...] = ()
+    open_args: tuple[tuple[str, str], ...] = ()  # each with why it is not proposed
+    after: tuple[str, ...] = ()  # the images whose jobs its own waits for
     filter_names: tuple[str, ...] = field(default=())
     shared: str = ""  # the repository that it is pushed to together with others
 
@@ -76,17 +85,21 @@ def propose(
 ) -> Proposal | None:
     """The configuration that the evidence speaks for; None when there is no image.
 
-    `listing` is every path of the commit, `dockerfiles` the content of what `unexplained` asks for;
+    `listing` is every path of the commit, `dockerfiles` the content of what `to_be_read` asks for;
     `repository` is owner/name where it is known.
     """
     workflows = sorted(evidence.workflows, key=lambda one: (_rank(one, default_branch), one.path))
-    images = _images(evidence, workflows) or _doubtful(evidence, listing, dockerfiles or {})
+    texts = dockerfiles or {}
+    places = places_of(listing)
+    images = _images(evidence, workflows) or _doubtful(evidence, places, texts)
     if not images:
         return None
     images = _without_shared_repositories(images[:MOST_IMAGES])
     images = [_with_watch(image, workflows) for image in images]
+    images = [_with_narrower(image, texts, places) for image in images]
+    images = [_with_build_args(image, texts) for image in images]
     images = [_with_services(image, evidence) for image in images]
-    images = _with_names(images, repository)
+    images = _with_order(_with_names(images, repository))
     left_out = _left_out(images, evidence)
     text = _render(images, _common(images), left_out, workflows, commit, default_branch)
     config = parse(text, source=DEFAULT_PATH)  # what is shown is valid, or it is a fault of ours
@@ -95,9 +108,11 @@ def propose(
     )
 
 
-def unexplained(evidence: Evidence) -> tuple[str, ...]:
-    """The Dockerfiles whose own text is needed, because nothing else says how they are built."""
-    return () if _images(evidence, evidence.workflows) else evidence.dockerfiles
+def to_be_read(evidence: Evidence) -> tuple[str, ...]:
+    """The Dockerfiles whose own text is needed: those of the images, or all where none is known."""
+    images = _images(evidence, evidence.workflows)
+    paths = dict.fromkeys(image.build.dockerfile for image in images)
+    return tuple(paths) or evidence.dockerfiles
 
 
 # --- which images ------------------------------------------------------------------------------
@@ -131,70 +146,100 @@ def _grouped(builds: Sequence[Build]) -> list[_Image]:
 
 
 def _doubtful(
-    evidence: Evidence, listing: Sequence[str], dockerfiles: Mapping[str, bytes]
+    evidence: Evidence, places: Set[str], dockerfiles: Mapping[str, bytes]
 ) -> list[_Image]:
     """Images where nothing is known to be built for production: the Dockerfiles that may be."""
     plain = [path for path in evidence.dockerfiles if not is_side(path)]
     return (
-        _lying_about(plain, listing, dockerfiles)
+        _lying_about(plain, evidence, places, dockerfiles)
         or _grouped(evidence.compose)
-        or _lying_about(evidence.dockerfiles, listing, dockerfiles)
+        or _lying_about(evidence.dockerfiles, evidence, places, dockerfiles)
     )
 
 
 def _lying_about(
-    paths: Sequence[str], listing: Sequence[str], dockerfiles: Mapping[str, bytes]
+    paths: Sequence[str], evidence: Evidence, places: Set[str], dockerfiles: Mapping[str, bytes]
 ) -> list[_Image]:
-    """An image for each Dockerfile, where nothing says which of them are built."""
+    """An image for each Dockerfile, where nothing says which of them are built for production."""
     images = []
     for path in paths:
-        context = _guessed_context(path, dockerfiles.get(path, b""), listing)
-        build = Build(
-            source=path, by="nothing but the file itself", dockerfile=path, context=context
-        )
+        ways = [build for build in evidence.compose if build.dockerfile == path]
+        if ways:
+            args = [name for name, _ in (*ways[0].build_args, *ways[0].open_args)]
+            build = Build(
+                source=ways[0].source,
+                by=_only(ways) + (f", as stage {ways[0].target}" if ways[0].target else ""),
+                dockerfile=path,
+                context=ways[0].context,
+                open_args=tuple((name, f"known from {ways[0].source} only") for name in args),
+            )
+        else:
+            context = _guessed_context(path, dockerfiles.get(path, b""), places)
+            by = "nothing that is read builds it"
+            build = Build(source=path, by=by, dockerfile=path, context=context)
         images.append(_Image(build=build, builds=(build,)))
     return images
 
 
-_COPY = re.compile(r"^[ \t]*(?:COPY|ADD)[ \t]+(?!.*--from=)(.+)$", re.IGNORECASE | re.MULTILINE)
+def _only(ways: Sequence[Build]) -> str:
+    """A clause on what builds an image, where that is not for production."""
+    first, *others = dict.fromkeys(build.by for build in ways)
+    if not others:
+        return f"only {first} builds it"
+    return f"only {first} and {len(others)} more build it"
 
 
-def _guessed_context(path: str, dockerfile: bytes, listing: Sequence[str]) -> str:
+def _guessed_context(path: str, dockerfile: bytes, places: Set[str]) -> str:
     """The root when more of what the Dockerfile copies lies there than beside it."""
     folder = posixpath.dirname(path) or "."
     if folder == ".":
         return "."
-    prefixes: set[str] = set()
-    for one in listing:
-        parts = one.split("/")
-        prefixes.update("/".join(parts[:count]) for count in range(1, min(len(parts), 8) + 1))
     beside = at_root = 0
-    for row in _COPY.findall(dockerfile.decode("utf-8", "replace"))[:200]:
-        for word in row.replace('"', " ").replace(",", " ").strip("[] ").split()[:-1]:
-            name = posixpath.normpath(word.lstrip("/"))
-            if re.fullmatch(r"[\w./@-]+", name, re.ASCII) and not word.startswith(("--", "..")):
-                at_root += name in prefixes
-                beside += posixpath.join(folder, name) in prefixes
+    for source in itertools.islice(sources(dockerfile), 200):
+        name = posixpath.normpath(source.lstrip("/"))
+        if not name.startswith(".."):
+            at_root += name in places
+            beside += posixpath.join(folder, name) in places
     return "." if at_root > beside else folder
 
 
 def _without_shared_repositories(images: Sequence[_Image]) -> list[_Image]:
     """Images that are told apart by their tags only need repositories of their own here."""
     found = [image.build.repository.lower() for image in images]
-    return [
-        image
-        if found.count(repository) == 1 or not repository
-        else replace(
-            image,
-            shared=image.build.repository,
-            build=replace(
-                image.build,
-                repository="",
-                names=tuple(n for n in image.build.names if n != last_segment(repository)),
-            ),
+    alone = []
+    for image, repository in zip(images, found, strict=True):
+        if found.count(repository) == 1 or not repository:
+            alone.append(image)
+            continue
+        tags = [
+            other.build.tag for other, same in zip(images, found, strict=True) if same == repository
+        ]
+        names = tuple(name for name in image.build.names if name != last_segment(repository))
+        build = replace(
+            image.build, repository="", names=(*_told_apart(image.build.tag, tags), *names)
         )
-        for image, repository in zip(images, found, strict=True)
-    ]
+        alone.append(replace(image, shared=image.build.repository, build=build))
+    return alone
+
+
+def _told_apart(tag: str, tags: Sequence[str]) -> tuple[str, ...]:
+    """What is left of a tag without what all of them begin and end with; none if that is no name.
+
+    >>> _told_apart("1.2-web", ["1.2-web", "1.2-api"]), _told_apart("latest", ["latest", "edge"])
+    (('web',), ())
+    """
+    if len(set(tags)) < len(tags):
+        return ()
+    start = re.sub(r"[^._-]*\Z", "", _common_start(tags))
+    rest = [one.removeprefix(start) for one in tags]
+    end = re.sub(r"\A[^._-]*", "", _common_start([one[::-1] for one in rest])[::-1])
+    name = tag.removeprefix(start).removesuffix(end)
+    is_name = (start or end) and re.fullmatch(r"(?!v\d)[A-Za-z][\w.-]*", name, re.ASCII)
+    return (name,) if is_name else ()
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    return posixpath.commonprefix(list(texts))  # by characters
 
 
 # --- what they watch ---------------------------------------------------------------------------
@@ -222,6 +267,18 @@ def _with_watch(image: _Image, workflows: Sequence[Workflow]) -> _Image:
                     remarks=tuple(remarks),
                 )
     return image
+
+
+def _with_narrower(image: _Image, dockerfiles: Mapping[str, bytes], places: Set[str]) -> _Image:
+    """A list to begin with, for an image that would watch far more than its own folder."""
+    build = image.build
+    is_wide = build.context == "." or build.context != posixpath.dirname(build.dockerfile)
+    if image.watch or not is_wide or build.dockerfile not in dockerfiles:
+        return image
+    found, why_not = narrower(
+        build.dockerfile, build.context, dockerfiles[build.dockerfile], places
+    )
+    return replace(image, narrower=found, why_not_narrower=why_not)
 
 
 def _filter_names(build: Build, workflows: Sequence[Workflow]) -> list[str]:
@@ -316,6 +373,38 @@ def _common(images: Sequence[_Image]) -> tuple[str, ...]:
     return tuple(common) if all(len(one) > len(common) for one in lists) else ()
 
 
+# --- arguments ---------------------------------------------------------------------------------
+
+
+def _with_build_args(image: _Image, dockerfiles: Mapping[str, bytes]) -> _Image:
+    """The arguments that each way of building it gives the same value; why the others are none."""
+    ways = [one for one in image.builds if one.source == image.build.source]
+    given: dict[str, set[str]] = {}
+    why: dict[str, str] = {}
+    for way in ways:
+        why |= dict(way.open_args)
+        for name, value in way.build_args:
+            given.setdefault(name, set()).add(value)
+    known: dict[str, str] = {}
+    for name, values in given.items():
+        if len(values) > 1:
+            why.setdefault(name, f"it has {len(values)} values")
+        elif not all(value.isprintable() for value in values):
+            why.setdefault(name, "its value cannot be written here")
+        elif name not in why:
+            (known[name],) = values
+    text = dockerfiles.get(image.build.dockerfile)
+    return replace(
+        image,
+        build_args=tuple(sorted(known.items())),
+        open_args=tuple(
+            (name, reason)
+            for name, reason in sorted(why.items())
+            if text is None or "${{" in name or takes(text, name)
+        ),
+    )
+
+
 # --- services and names ------------------------------------------------------------------------
 
 
@@ -327,6 +416,11 @@ def _with_services(image: _Image, evidence: Evidence) -> _Image:
         for build in evidence.compose
         if (build.dockerfile, build.context) in keys and not build.side
     }
+    side = [
+        build
+        for build in evidence.compose
+        if (build.dockerfile, build.context) in keys and build.side
+    ]
     last = last_segment(image.build.repository)
     for name, reference, path in evidence.services:
         pulled = reference.partition("@")[0]
@@ -337,6 +431,7 @@ def _with_services(image: _Image, evidence: Evidence) -> _Image:
         image,
         services=tuple(sorted(usable)),
         services_from=", ".join(dict.fromkeys(usable[name] for name in sorted(usable))),
+        side_services=_only(side) if side else "",
     )
 
 
@@ -367,6 +462,23 @@ def _with_names(images: Sequence[_Image], repository: str) -> list[_Image]:
         taken.add(_folded(name))
         named.append(replace(image, name=name, name_from=origin))
     return named
+
+
+def _with_order(images: Sequence[_Image]) -> list[_Image]:
+    """Each image with the names of those whose jobs come before its own."""
+    return [
+        replace(
+            image,
+            after=tuple(
+                other.name
+                for other in images
+                if other is not image
+                and other.build.source == image.build.source
+                and other.build.job in image.build.needs
+            ),
+        )
+        for image in images
+    ]
 
 
 def _name(image: _Image, own_filter: bool, taken: set[str], repository: str) -> tuple[str, str]:
@@ -401,14 +513,13 @@ def _image_name(text: str) -> str:
 
 def _left_out(images: Sequence[_Image], evidence: Evidence) -> list[str]:
     used = {image.build.dockerfile for image in images}
-    built = {
-        build.dockerfile: build.by
-        for build in (*evidence.compose, *(b for one in evidence.workflows for b in one.builds))
-    }
+    built: dict[str, list[Build]] = {}
+    for build in (*evidence.compose, *(b for one in evidence.workflows for b in one.builds)):
+        built.setdefault(build.dockerfile, []).append(build)
     left_out = []
     for path in evidence.dockerfiles:
         if path not in used:
-            why = f"only {built[path]} builds it" if path in built else "nothing found builds it"
+            why = _only(built[path]) if path in built else "nothing that is read builds it"
             left_out.append(f"{path}: {why}")
     return [*left_out, *evidence.unusable]
 
@@ -436,7 +547,7 @@ def _render(
         lines += ["", "watch-all:  # in each of the lists"]
         lines += [f"  - {_scalar(text)}" for text in everywhere]
     if left_out:
-        lines += ["", "# Left out:"]
+        lines += ["", "# Left out; read were workflows and Compose files, no scripts:"]
         lines += [f"#   {_comment(one)}" for one in left_out[:LEFT_OUT_SHOWN]]
         if len(left_out) > LEFT_OUT_SHOWN:
             lines.append(f"#   and {len(left_out) - LEFT_OUT_SHOWN} more")
@@ -479,12 +590,35 @@ def _image_lines(image: _Image, everywhere: Sequence[str]) -> Iterator[str]:
         yield from (f"      - {_scalar(text)}" for text in own)
     else:
         yield "    watch: [auto]  # no list was found: everything in the build context counts"
+        if image.narrower:
+            texts = ", ".join(map(_scalar, image.narrower))
+            note = "narrower: what its Dockerfile names; check before use"
+            yield f"    # watch: [{_comment(texts)}]  # {note}"
+        elif image.why_not_narrower:
+            yield f"    # no narrower list: {_comment(shortened(image.why_not_narrower))}"
     if image.services and image.services != (image.name,):
         names = ", ".join(map(_scalar, image.services))
         yield f"    services: [{names}]  # {_comment(image.services_from)}"
     elif not image.services:
-        yield f"    # services: [{image.name}]  # the default; no Compose service was found for it"
+        why = image.side_services or "no Compose file for production names it"
+        yield f"    # services: [{image.name}]  # the default; {_comment(why)}"
+    yield from _order_lines(image)
     yield from _machine_lines(image)
+
+
+def _order_lines(image: _Image) -> Iterator[str]:
+    """When its job runs, where a list of files does not say that already."""
+    ways = [one for one in image.builds if one.source == image.build.source]
+    by_filter = set(image.filter_names) & set(image.build.asked)
+    if not by_filter and all(way.condition for way in ways):
+        when = _comment(_cut(image.build.condition))
+        yield f"    # conditional: job {_comment(image.build.job)} runs only if {when}"
+    if image.after:
+        yield f"    # job {_comment(image.build.job)} waits for those of {', '.join(image.after)}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else text[:199] + "…"
 
 
 def _repository_lines(image: _Image) -> Iterator[str]:
@@ -504,10 +638,12 @@ def _machine_lines(image: _Image) -> Iterator[str]:
     platforms = list(dict.fromkeys(one for way in ways for one in way.platforms))
     if platforms:
         yield f"    platforms: [{', '.join(map(_scalar, platforms))}]"
-    if build.build_args:
-        rows = ", ".join(f"{name}: {_scalar(value)}" for name, value in sorted(build.build_args))
-        if all(value.isprintable() for _, value in build.build_args):
-            yield f"    build-args: {{{rows}}}"
+    if image.build_args:
+        rows = ", ".join(f"{name}: {_scalar(value)}" for name, value in image.build_args)
+        yield f"    build-args: {{{rows}}}"
+    if image.open_args:
+        names = ", ".join(f"{name} ({why})" for name, why in image.open_args)
+        yield f"    # build-args not proposed: {_comment(names)}"
     runners = {way.runner for way in ways if way.runner}
     if len(runners) > 1:
         yield "    # runner: to be filled in; it is built on several"

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orient_deploy.advise.builds import filter_files, gather, sources
-from orient_deploy.advise.init import Proposal, propose, unexplained
+from orient_deploy.advise.init import Proposal, propose, to_be_read
 from orient_deploy.commands.clone import Clone, open_clone
 from orient_deploy.commands.context import described
 from orient_deploy.config.load import DEFAULT_PATH
@@ -87,7 +87,7 @@ def proposal_for(clone: Clone) -> Proposal | None:
         commit=clone.head[:SHORT],
         repository=name,
         default_branch=clone.event.default_branch or clone.event.branch,
-        dockerfiles=_read(clone, unexplained(evidence)),
+        dockerfiles=_read(clone, to_be_read(evidence)),
     )
 
 

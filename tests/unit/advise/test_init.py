@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orient_deploy.advise.builds import filter_files, gather, sources
-from orient_deploy.advise.init import Proposal, propose, unexplained
+from orient_deploy.advise.init import Proposal, propose, to_be_read
 from orient_deploy.config import parse
 from orient_deploy.config.model import Config, Image
 
@@ -93,8 +93,14 @@ def _propose(tree: Mapping[str, str], **more: Any) -> Proposal | None:
     contents = {path: files[path] for path in sources(listing)}
     contents |= {path: files[path] for path in filter_files(listing, contents)}
     evidence = gather(listing, contents, repository=more.get("repository", ""))
-    dockerfiles = {path: files[path] for path in unexplained(evidence)}
+    dockerfiles = {path: files[path] for path in to_be_read(evidence)}
     return propose(evidence, listing, commit="0123456", dockerfiles=dockerfiles, **more)
+
+
+def _text(tree: Mapping[str, str], **more: Any) -> str:
+    proposal = _propose(tree, **more)
+    assert proposal is not None
+    return proposal.text
 
 
 def _config(tree: Mapping[str, str], **more: Any) -> Config:
@@ -290,6 +296,131 @@ def test_includes_add_to_legs_and_make_their_own() -> None:
     tree = _workflow({"build": job}) | {f"{one}/Dockerfile": "" for one in "abc"}
 
     assert [one.name for one in _config(tree).images] == ["alpha", "b", "gamma"]
+
+
+def test_arguments_that_only_a_run_knows_are_named() -> None:
+    given = "A=1\nB=${{ secrets.B }}\nC\nD=${{ env.D }}\n${{ vars.MORE }}\nE=${{ vars.UNUSED }}"
+    tree = _workflow({"build": _build(context="web", **{"build-args": given})}, env={"D": "4"})
+    text = _text(tree | {"web/Dockerfile": "ARG A B C D\nFROM scratch\n"})
+
+    assert parse(text, source="").images[0].build_args == (("A", "1"), ("D", "4"))
+    assert (
+        "# build-args not proposed: ${{ vars.MORE }} (only a run knows it), "
+        "B (its value is an expression), C (its value is the runner's)\n"
+    ) in text
+
+
+def test_an_argument_that_differs_between_legs_is_named() -> None:
+    job = _build(context="web", **{"build-args": "V=${{ matrix.v }}"})
+    job["strategy"] = {"matrix": {"v": ["3.12", "3.13"]}}
+    text = _text(_workflow({"build": job}) | {"web/Dockerfile": "ARG V\nFROM scratch\n"})
+
+    assert parse(text, source="").images[0].build_args == ()
+    assert "# build-args not proposed: V (it has 2 values)" in text
+
+
+@pytest.mark.parametrize("args", ["{A: 1, B: '$X', C: }", "[A=1, 'B=${X:-2}', C]"])
+def test_arguments_of_a_compose_file_are_taken_over(args: str) -> None:
+    compose = f"services: {{web: {{build: {{context: web, args: {args}}}}}}}"
+    text = _text({"compose.yml": compose, "web/Dockerfile": "ARG A\nARG B\nARG C\n"})
+
+    assert parse(text, source="").images[0].build_args == (("A", "1"),)
+    assert "not proposed: B (its value is a variable), C (it has no value there)" in text
+
+
+def test_a_job_that_is_conditional_or_waits_for_other_images_says_so() -> None:
+    jobs = {one: _build(context=one) | {"if": "${{ !cancelled() }}"} for one in ("api", "web")}
+    jobs["all"] = _build(context="all") | {
+        "needs": ["setup", "api", "web"],
+        "if": "${{ needs.setup.outputs.all == 'true' }}",
+    }
+    text = _text(_workflow(jobs) | {f"{one}/Dockerfile": "" for one in jobs})
+
+    assert text.count("# conditional:") == 1
+    assert "# conditional: job all runs only if needs.setup.outputs.all == 'true'\n" in text
+    assert "# job all waits for those of api, web\n" in text
+
+
+def test_a_filter_that_a_job_asks_for_is_no_condition_besides() -> None:
+    text = _text(TREE, default_branch="main")
+
+    assert "# conditional" not in text
+
+
+def test_images_that_are_told_apart_by_tags_are_called_by_them() -> None:
+    legs = [{"file": "a/Dockerfile", "tag": "web"}, {"file": "a/Dockerfile.x", "tag": "web-tests"}]
+    job = _build(
+        file="${{ matrix.it.file }}", tags="acme/demo:${{ github.sha }}-${{ matrix.it.tag }}"
+    )
+    job["strategy"] = {"matrix": {"it": legs}}
+    tree = _workflow({"build": job}) | {"a/Dockerfile": "", "a/Dockerfile.x": ""}
+
+    assert [one.name for one in _config(tree).images] == ["web", "web-tests"]
+
+
+def test_versions_are_no_names() -> None:
+    jobs = {f"build-{one}": _build(context=one, tags=f"acme/demo:v{one}.0") for one in "12"}
+    config = _config(_workflow(jobs) | {f"{one}/Dockerfile": "" for one in "12"})
+
+    assert [one.name for one in config.images] == ["1", "2"]
+
+
+def test_a_service_for_tests_is_no_service_but_named() -> None:
+    tree = _workflow({"build": _build(context="web")}) | {
+        "web/Dockerfile": "",
+        "compose.tests.yaml": "services: {sut: {build: web}, again: {build: web}}",
+    }
+    text = _text(tree)
+
+    assert parse(text, source="").images[0].services == ("web",)
+    assert "the default; only service sut of compose.tests.yaml and 1 more build it" in text
+
+
+def test_a_compose_file_for_tests_tells_the_context() -> None:
+    build = "{context: ./, dockerfile: a/Dockerfile, target: test, args: {A: 1}}"
+    tree = {"compose.tests.yaml": f"services: {{sut: {{build: {build}}}}}"}
+    text = _text(tree | {"a/Dockerfile": "ARG A\nFROM scratch AS test\n"})
+
+    (image,) = parse(text, source="").images
+    assert (image.name, image.context, image.target, image.services) == ("a", ".", "", ("a",))
+    assert "# only service sut of compose.tests.yaml builds it, as stage test\n" in text
+    assert "# build-args not proposed: A (known from compose.tests.yaml only)\n" in text
+    assert "guess" not in text
+
+
+def test_what_is_not_read_is_not_denied() -> None:
+    text = _text({"Makefile": "x:\n\tdocker build a", "a/Dockerfile": ""})
+
+    assert "dockerfile: a/Dockerfile  # nothing that is read builds it\n" in text
+
+
+def test_a_narrower_list_is_shown_where_everything_is_watched() -> None:
+    tree = _workflow({"build": _build(context=".", file="src/ad/Dockerfile")}) | {
+        "src/ad/Dockerfile": "COPY src/ad/x ./\nCOPY pb 'odd,' ./".replace("'odd,'", "odd,"),
+        "src/ad/x": "",
+        "pb/demo.proto": "",
+        "odd,": "",
+    }
+    text = _text(tree)
+
+    line = "# watch: [src/ad/**, pb/**, 'odd,']  # narrower: what its Dockerfile names; check"
+    assert line in text
+    rows = [row for row in text.splitlines() if "watch: [auto]" not in row]
+    used = "\n".join(rows).replace("# watch:", "watch:")
+    assert _watch(parse(used, source="").images[0]) == ["src/ad/**", "pb/**", "odd,"]
+
+
+def test_why_there_is_no_narrower_list_is_said() -> None:
+    tree = _workflow({"build": _build(context=".", file="a/Dockerfile")})
+    text = _text(tree | {"a/Dockerfile": "COPY . .\n"})
+
+    assert "# no narrower list: its Dockerfile copies the whole context\n" in text
+
+
+def test_an_image_that_watches_its_own_folder_is_left_alone() -> None:
+    text = _text(_workflow({"build": _build(context="a")}) | {"a/Dockerfile": "COPY x /\n"})
+
+    assert "narrower" not in text
 
 
 def test_a_matrix_that_a_runner_computes_means_the_dockerfiles_that_fit() -> None:
@@ -592,15 +723,16 @@ def _workflows(draw: st.DrawFn) -> dict[str, Any]:
     _workflows(),
     st.dictionaries(_TEXTS, st.fixed_dictionaries({"build": _VALUES}, optional={"image": _VALUES})),
     st.sampled_from(["", "acme/shop"]),
+    st.text("\n\\ABCDGOPRY ${}*.[]'\"", max_size=60),
 )
 @settings(max_examples=150)
 def test_whatever_the_files_hold_the_proposal_can_be_used(
-    workflow: dict[str, Any], services: dict[str, Any], repository: str
+    workflow: dict[str, Any], services: dict[str, Any], repository: str, dockerfile: str
 ) -> None:
     tree = {
         ".github/workflows/w.yml": yaml.safe_dump(workflow),
         "compose.yml": yaml.safe_dump({"services": services}),
-        "web/Dockerfile": "",
+        "web/Dockerfile": dockerfile,
         "api/Dockerfile": "",
     }
 

@@ -20,21 +20,28 @@ if TYPE_CHECKING:
 
 
 def read_config(
-    path: str, root: str, read_committed: Callable[[str], bytes | None]
+    path: str, root: str, read_committed: Callable[[str], bytes | None], *, files: bool = True
 ) -> Config | None:
     """The configuration at `path`, relative to the repository's root; None when there is none.
 
-    `root` is the folder that holds the files, '' when they do not count. `read_committed` gives the
-    content of a path in the commit. The result's `source` is the path that git knows the file by,
-    whichever way it was spelt: `./x`, an absolute path, a link.
+    `root` is the folder that holds the files, '' when there is none; without `files` they do not
+    count. `read_committed` gives the content of a path in the commit. The result's `source` is the
+    path that git knows the file by, whichever way it was spelt: `./x`, an absolute path, a link.
 
     Raises:
         InputError: the file cannot be read.
         ConfigError: it is not valid.
     """
-    text = _from_files(path, root)
     source = inside(path, root)
-    if text is None and not os.path.isabs(source):
+    if os.path.isabs(source) and root and not _leads_out(path):
+        raise InputError(
+            f"the configuration {path!r} is not read",
+            "it is a link that leads out of the repository",
+            "Name the file itself in 'config'",
+        )
+    outside = os.path.isabs(source)
+    text = _from_files(path, root) if files or outside else None
+    if text is None and not outside:
         text = read_committed(source)
     return None if text is None else parse(text, source=source)
 
@@ -55,6 +62,11 @@ def _from_files(path: str, root: str) -> bytes | None:
         ) from error
 
 
+def _leads_out(path: str) -> bool:
+    """Whether the path itself says that the file is elsewhere."""
+    return os.path.isabs(path) or posixpath.normpath(path.replace(os.sep, "/")).startswith("../")
+
+
 def inside(path: str, root: str) -> str:
     """The path that git knows a file by: from the root, with '/' and without links.
 
@@ -64,7 +76,7 @@ def inside(path: str, root: str) -> str:
         return posixpath.normpath(path.replace(os.sep, "/"))
     whole = os.path.realpath(os.path.join(root, path))
     top = os.path.realpath(root) if root else ""
-    if top and whole.startswith(top + os.sep):
+    if top and (whole == top or whole.startswith(top + os.sep)):
         return whole[len(top) + 1 :].replace(os.sep, "/")
     return whole
 

@@ -14,6 +14,8 @@ from orient_deploy.config import DEFAULT_PATH, ConfigError, parse, parse_inline
 from orient_deploy.config.model import Config
 from orient_deploy.errors import InputError, RemoteError
 from orient_deploy.history import (
+    Base,
+    Comparison,
     Git,
     Part,
     Remote,
@@ -24,16 +26,18 @@ from orient_deploy.history import (
     obtain_head,
     resolve,
 )
+from orient_deploy.history.git import GitFailed
 from orient_deploy.plan.decide import check_request, decide, is_deploying, is_version
 from orient_deploy.plan.model import Plan, Request
 from orient_deploy.plan.remarks import questions
+from orient_deploy.plan.wording import SHORT
 from orient_deploy.record import dataclass, field
 from orient_deploy.runner import Event, read_event
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from orient_deploy.commands.context import Context
-    from orient_deploy.history import Base, Change, Checkout
+    from orient_deploy.history import Change, Checkout
 
 # Characters of a command line: Windows takes 32,767, Linux 2 MB with the environment, macOS 1 MB.
 LONGEST_COMMAND = 30_000 if os.name == "nt" else 500_000
@@ -126,19 +130,19 @@ def make_plan(inputs: PlanInputs, context: Context) -> Planned:
             explicit_base=inputs.base,
             commit=inputs.commit,
         )
-        changes, listing, folders = _compare(config, resolution.head, resolution.base, repository)
+        base, changes, tree = _compare(config, resolution.head, resolution.base, repository)
         plan = decide(
             config,
             event=event,
             request=request,
             head=resolution.head,
-            base=resolution.base,
+            base=base,
             changes=changes,
-            listing=listing,
-            folders=folders,
-            base_config=_config_at_base(config, resolution.base, changes, repository),
+            listing=tree.listing,
+            folders=tree.folders,
+            base_config=_config_at_base(config, base, changes, repository),
         )
-    return Planned(plan=plan, config=config, event=event, listing=listing, deploying=deploying)
+    return Planned(plan=plan, config=config, event=event, listing=tree.listing, deploying=deploying)
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -195,39 +199,64 @@ def _remote(event: Event, inputs: PlanInputs) -> Remote | None:
 
 
 def _read_config(path: str, root: str, event: Event, commit: str, repository: Repository) -> Config:
-    """The configuration file: from the checked-out files, else from the commit itself.
+    """The configuration of the commit whose workflow runs.
 
-    In a pull_request_target run the files may be those of a stranger's fork; there the commit whose
-    workflow runs says what counts.
+    The checked-out files count only where they are that commit's: a workflow may well check out a
+    stranger's fork, whose configuration must not decide what is deployed.
     """
-    trusted = event.name != "pull_request_target"
 
     def read_committed(source: str) -> bytes | None:
-        if not trusted or event.deleted:
-            at = event.sha
-            repository.obtain(Want(at))
+        if commit or event.deleted or event.name == "pull_request_target":
+            repository.obtain(Want(event.sha))
         else:
-            at = obtain_head(event, repository, commit)
-        return repository.read(at, source) if repository.has(at) else None
+            obtain_head(event, repository)  # with its base, in one go
+        return repository.read(event.sha, source) if repository.has(event.sha) else None
 
-    files = root if trusted and repository.checkout is not None else ""
-    config = read_config(path, files, read_committed)
+    checkout = repository.checkout
+    its_own = event.name == "local" or (
+        checkout is not None and _checked_out(checkout, repository.git) == event.sha
+    )
+    config = read_config(path, root, read_committed, files=its_own)
     if config is None:
         raise missing(path)
     return config
 
 
+def _checked_out(checkout: Checkout, git: Git) -> str:
+    """The commit that HEAD stands for; without a git child where two small files tell."""
+    try:
+        with open(os.path.join(checkout.git_dir, "HEAD"), encoding="utf-8") as file:
+            head = file.read(4096).strip()
+        if head.startswith("ref: refs/heads/"):
+            with open(os.path.join(checkout.common_dir, head[len("ref: ") :])) as file:
+                head = file.read(4096).strip()
+    except (OSError, ValueError):
+        head = ""  # a packed ref, or another way to keep refs
+    return head if len(head) in (40, 64) else checkout.tip(git, "HEAD")
+
+
 def _compare(
     config: Config, head: str, base: Base, repository: Repository
-) -> tuple[tuple[Change, ...] | None, tuple[str, ...], frozenset[str]]:
-    """What changed, and as much of the head's tree as the plan asks about."""
+) -> tuple[Base, tuple[Change, ...] | None, Comparison]:
+    """What changed, and as much of the head's tree as the plan asks about.
+
+    The base is none any more when its files cannot be had: a treeless clone without a server, say.
+    """
     if base.nothing_to_do:
-        return None, (), frozenset()
-    compared = repository.compare(base.commit or "", head, _part(config))
-    listing, folders = compared.listing, compared.folders
-    if {image.dockerfile for image in config.images}.difference(listing):
-        listing, folders = repository.listing(head), frozenset()  # for the nearest name
-    return None if base.commit is None else compared.changes, listing, folders
+        return base, None, Comparison((), (), frozenset())
+    part = _part(config)
+    try:
+        compared = repository.compare(base.commit or "", head, part)
+    except GitFailed as error:
+        if base.commit is None:
+            raise
+        reason = f"the files of {base.commit[:SHORT]} cannot be had"
+        base = Base(commit=None, reason=reason, missed=(*base.missed, f"{reason}: {error.why}"))
+        compared = repository.compare("", head, part)
+    if part and {image.dockerfile for image in config.images}.difference(compared.listing):
+        # For the nearest name.
+        compared = Comparison(compared.changes, repository.listing(head), frozenset())
+    return base, None if base.commit is None else compared.changes, compared
 
 
 def _part(config: Config) -> Part | None:

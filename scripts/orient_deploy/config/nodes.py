@@ -92,6 +92,10 @@ def read_nodes(data: bytes | str, *, source: str) -> Node:
         return _compose(yaml.SafeLoader(text), source)
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_syntax_problem(error, source)]) from None
+    except (ValueError, OverflowError):  # a version of 5,000 digits, an escape beyond Unicode
+        raise _refused(
+            source, 1, 1, "this is not YAML: a number in it is too large", _QUOTING
+        ) from None
 
 
 def _decode(data: bytes | str, source: str) -> str:

@@ -28,6 +28,9 @@ PATTERNS_SHOWN = 3  # in a reason; the rest is counted
 # Events that push code to nobody: they decide about a commit that may be a stranger's.
 _PULL_REQUESTS = ("pull_request", "pull_request_target")
 
+# Actions of a release event that put something out; '' where the payload does not say.
+_RELEASED = ("published", "released", "prereleased", "")
+
 # What an image is made by besides its files. A runner or a label changes nothing inside it.
 _MADE_BY = ("dockerfile", "context", "target", "build_args", "platforms", "repository")
 
@@ -84,13 +87,18 @@ def _unknown(given_by: str, name: str, known: Sequence[str], kind: str) -> Input
 
 
 def is_deploying(event: Event, config: Config) -> bool:
-    """Whether the event's branch is one that deploys: `branches`, or else the default branch.
+    """Whether the event's branch is one that deploys: one of `branches`, or else the default
+    branch, or one that an environment names.
 
     Never for a pull request: pull_request_target names a branch, but is about another commit.
     """
     if event.name in _PULL_REQUESTS:
         return False
-    return _ref_among(event.branch, _branches(config.branches, event))
+    own = [one.on.branches for one in config.environments if one.on]
+    patterns = {pattern.text for branches in own for pattern in branches}
+    return _ref_among(event.branch, _branches(config.branches, event)) or _ref_among(
+        event.branch, sorted(patterns)
+    )
 
 
 def is_version(tag: str, config: Config) -> bool:
@@ -315,6 +323,10 @@ def _refusal(on: DeployEvents | None, config: Config, facts: _Facts) -> str:
         return f"{event.name} events never deploy"
     if not allowed[event.name]:
         return f"{event.name} events do not deploy there"
+    if event.name == "release" and event.action not in _RELEASED:
+        return f"a release that was {event.action} deploys nothing"
+    if event.name == "workflow_run" and event.conclusion not in ("success", ""):
+        return f"the run that this one follows ended with {event.conclusion}"
     if event.tag:
         versions = (config.tag_pattern,) if config.tag_pattern else ()
         tags = versions if on is None else on.tags

@@ -55,7 +55,10 @@ def compile_list(patterns: Sequence[Pattern]) -> Selection | None:
 
 
 def watch_texts(image: Image) -> list[str]:
-    """An image's pattern list with `auto` written out: the whole context and the Dockerfile."""
+    """An image's pattern list with `auto` written out: the whole context and the Dockerfile.
+
+    What is above the context counts by its own name: it may be a submodule or a link.
+    """
     texts: list[str] = []
     for pattern in image.watch:
         if pattern.text != AUTO:
@@ -63,6 +66,8 @@ def watch_texts(image: Image) -> list[str]:
         elif image.context == ".":
             texts.append("**")
         else:
+            parts = image.context.split("/")
+            texts += [escape("/".join(parts[:length])) for length in range(1, len(parts))]
             texts += [f"{escape(image.context)}/**", escape(image.dockerfile)]
     return texts
 

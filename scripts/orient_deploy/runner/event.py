@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from orient_deploy.errors import EnvironmentLacks, InputError
-from orient_deploy.record import dataclass, field
+from orient_deploy.record import dataclass
 
 _OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")  # SHA-1 or SHA-256
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell halves of characters
@@ -45,7 +45,8 @@ class Event:
     merge_group_base_sha: str = ""
     repository: str = ""  # owner/name
     server_url: str = ""  # https://github.com
-    inputs: tuple[tuple[str, str], ...] = field(default=())  # workflow_dispatch's own
+    action: str = ""  # release: published, deleted, …
+    conclusion: str = ""  # workflow_run: how that run ended
 
     @property
     def branch(self) -> str:
@@ -101,7 +102,12 @@ def _event(name: str, payload: Mapping[str, object], env: Mapping[str, str]) -> 
         ),
         repository=env.get("GITHUB_REPOSITORY", "") or _name(repository.get("full_name")),
         server_url=env.get("GITHUB_SERVER_URL", ""),
-        inputs=_dispatch_inputs(payload) if name == "workflow_dispatch" else (),
+        action=_name(payload.get("action")) if name == "release" else "",
+        conclusion=(
+            _name(_object(payload, "workflow_run").get("conclusion"))
+            if name == "workflow_run"
+            else ""
+        ),
     )
 
 
@@ -174,16 +180,3 @@ def _pull_request(event: str, payload: Mapping[str, object]) -> PullRequest | No
         base_sha=_object_id(base.get("sha")),
         base_ref=_name(base.get("ref")),
     )
-
-
-def _dispatch_inputs(payload: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    """Every input as text; a list or object is no input that GitHub has and is left out."""
-    found: list[tuple[str, str]] = []
-    for name, value in _object(payload, "inputs").items():
-        if isinstance(value, bool):
-            found.append((name, "true" if value else "false"))
-        elif value is None:
-            found.append((name, ""))
-        elif isinstance(value, (str, int, float)):
-            found.append((name, _SURROGATE.sub("\ufffd", str(value))))
-    return tuple(found)

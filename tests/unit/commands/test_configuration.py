@@ -100,3 +100,41 @@ def test_a_changed_definition_builds_however_the_path_is_spelt(
     assert finished.code == 0, finished.stdout
     assert finished.outputs["builds"] == '{"api":"true","web":"false"}'
     assert "its configuration changed: target" in finished.summary
+
+
+def test_a_strangers_checkout_does_not_decide(consumer: Consumer) -> None:
+    """The files are those of another commit than the one whose workflow runs."""
+    evil = CONFIG.replace("watch: [api/**]", "watch: ['**']").replace("production:", "stolen:")
+    objects = consumer.workspace / ".git/objects/info/alternates"
+    objects.write_text(f"{consumer.builder.directory}/objects\n")
+    third = consumer.builder.commit({"web/index.ts": "three\n"}, parents=[consumer.second])
+    (consumer.workspace / DEFAULT_PATH).write_text(evil)
+    consumer.event = {**consumer.event, "before": consumer.second, "after": third}
+
+    finished = consumer.run("detect", GITHUB_SHA=third)
+
+    assert finished.code == 0, finished.stdout
+    assert finished.outputs["builds"] == '{"api":"false","web":"true"}'
+    assert finished.outputs["deploys"] == '{"production":"true"}'
+
+
+def test_a_link_that_leads_out_is_not_followed(consumer: Consumer, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("user: ghp_secret")
+    (consumer.workspace / DEFAULT_PATH).unlink()
+    (consumer.workspace / DEFAULT_PATH).symlink_to(tmp_path / "secret")
+
+    finished = consumer.run("detect")
+
+    assert finished.code == 2
+    assert "leads out of the repository" in finished.errors[0]
+    assert "ghp_secret" not in finished.stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['version: 1\nimages: {a: {target: "\\UFFFFFFFF"}}', "%YAML 1." + "9" * 5000 + "\n---\n"],
+)
+def test_numbers_beyond_measure_are_no_crash(consumer: Consumer, text: str) -> None:
+    (consumer.workspace / DEFAULT_PATH).write_text(text)
+
+    assert consumer.run("detect").code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -560,6 +561,48 @@ def test_versions_match_the_tag_pattern() -> None:
     assert not is_version("nightly", config())
     assert not is_version("v1.2", config(CONFIG.replace("tag-pattern: v*\n", "")))
     assert not is_version("", config())
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        pytest.param(
+            event("release", "refs/tags/v1.5.0", action="deleted"), "deleted", id="deleted-release"
+        ),
+        pytest.param(
+            event("release", "refs/tags/v1.5.0", action="created"), "created", id="drafted-release"
+        ),
+        pytest.param(event("release", "refs/tags/v1.5.0", action="published"), "", id="published"),
+        pytest.param(event("workflow_run", conclusion="failure"), "failure", id="failed-run"),
+        pytest.param(event("workflow_run", conclusion="success"), "", id="successful-run"),
+    ],
+)
+def test_what_was_taken_back_or_failed_deploys_nothing(at: Event, reason: str) -> None:
+    text = re.sub(
+        "(production:\n    on: ).*", r"\1{branches: [main], tags: [v*], workflow-run: true}", CONFIG
+    )
+
+    made = plan("src/main.ts", config_text=text, at=at)
+
+    production = made.environments[0]
+    assert production.deploy is (reason == "")
+    assert reason in production.reason
+
+
+def test_an_environments_own_branch_deploys_like_any_other() -> None:
+    text = f"{CONFIG}  preview:\n    on: {{branches: [preview/**]}}\n"
+
+    assert is_deploying(event("push", "refs/heads/preview/a"), config(text))
+    assert not is_deploying(event("push", "refs/heads/topic"), config(text))
+
+
+def test_auto_counts_what_is_above_the_context() -> None:
+    """A submodule, or a link, in which the context lies."""
+    text = "version: 1\nimages: {a: {context: vendor/app/web}}\n"
+
+    for path in ("vendor", "vendor/app", "vendor/app/web", "vendor/app/web/x"):
+        assert plan(path, config_text=text).to_build == ("a",)
+    assert plan("vendor/other", config_text=text).to_build == ()
 
 
 # --- remarks

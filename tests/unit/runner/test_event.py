@@ -142,29 +142,18 @@ def event(name: str, **facts: Any) -> Event:
             id="release-without-ref-uses-its-tag",
         ),
         pytest.param(
-            "workflow_dispatch",
-            {
-                "inputs": {
-                    "force": True,
-                    "images": "a,b",
-                    "number": 3,
-                    "none": None,
-                    "odd": [1],
-                    "half": "\ud800",
-                }
-            },
+            "release",
+            {"action": "deleted", "release": {"tag_name": "v1"}},
+            {"GITHUB_REF": "refs/tags/v1"},
+            event("release", ref="refs/tags/v1", action="deleted"),
+            id="release-action",
+        ),
+        pytest.param(
+            "workflow_run",
+            {"action": "completed", "workflow_run": {"conclusion": "failure"}},
             {},
-            event(
-                "workflow_dispatch",
-                inputs=(
-                    ("force", "true"),
-                    ("images", "a,b"),
-                    ("number", "3"),
-                    ("none", ""),
-                    ("half", "\ufffd"),
-                ),
-            ),
-            id="dispatch-inputs-are-text",
+            event("workflow_run", conclusion="failure"),
+            id="workflow-run-conclusion",
         ),
         pytest.param(
             "workflow_dispatch", {"inputs": None}, {}, event("workflow_dispatch"), id="no-inputs"
@@ -231,7 +220,7 @@ def test_other_types_where_objects_should_be_are_absent(
 ) -> None:
     keys = ("repository", "pull_request", "merge_group", "release", "inputs", "before", "forced")
     shallow = read_event(env_for(tmp_path, name, dict.fromkeys(keys, odd)))
-    assert (shallow.default_branch, shallow.before, shallow.inputs) == ("", "", ())
+    assert (shallow.default_branch, shallow.before, shallow.action) == ("", "", "")
 
     deep = {"head": odd, "base": odd, "number": odd}
     read = read_event(env_for(tmp_path, name, {"pull_request": deep, "number": odd}))
@@ -264,11 +253,12 @@ def test_no_payload_crashes_and_every_fact_is_fit_for_git(
 ) -> None:
     read = _event(name, payload, {})
 
-    for text in (read.ref, read.before, read.default_branch, read.merge_group_base_sha):
+    for text in (
+        *(read.ref, read.before, read.default_branch, read.merge_group_base_sha),
+        *(read.action, read.conclusion),
+    ):
         text.encode()
         assert "\0" not in text and "\n" not in text
-    for _, value in read.inputs:
-        value.encode()
 
 
 @pytest.mark.parametrize(

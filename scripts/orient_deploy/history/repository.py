@@ -85,6 +85,7 @@ class Repository:
         self.offline = ""  # why the server is not asked, or not again
         self._no_ids = False
         self._no_filter = False
+        self._fetched: set[str] = set()  # ids and refs, without their blobs
         self._format = checkout.object_format if checkout else object_format
         self._outputs = 0
         self.directory = ""
@@ -382,10 +383,14 @@ class Repository:
             return read()
 
     def _forget_checkout(self) -> None:
-        """Start anew: what was fetched so far may lean on what the checkout was thought to have."""
+        """What was fetched so far may lean on what the checkout was thought to have."""
+        self.checkout = None
+        self._start_anew()
+
+    def _start_anew(self) -> None:
         self._end_objects()
         self._commits.clear()
-        self.checkout = None
+        self._fetched.clear()
         remove_tree(self.directory)
         self._lay_out()
 
@@ -499,6 +504,8 @@ class Repository:
         if answer.kind == "no-filter":
             self._no_filter = True
             answer = self._fetch_once(sources, depth, filtered=False)
+        if answer.kind == "done":
+            self._fetched.update(sources)
         return answer
 
     def _fetch_history(self, wants: Sequence[Want], depth: int) -> str:
@@ -521,7 +528,9 @@ class Repository:
 
     def _fetch_plainly(self, refs: Iterable[str]) -> str:
         """Fetch refs by name with everything: for servers that know no better; why not, or ''."""
-        sources = sorted({ref for ref in refs if ref} - self.lost.keys())
+        sources = sorted(({ref for ref in refs if ref} | self._fetched) - self.lost.keys())
+        if self._fetched:  # tips, by their ids: git refuses to add to commits that lack blobs
+            self._start_anew()
         while sources:
             answer = self._fetch_once(sources, 0, filtered=False, unshallow=self._is_shallow)
             if answer.kind == "done":
@@ -553,7 +562,10 @@ class Repository:
         # With commits to offer, the server would leave out blobs that those commits reach.
         options = [] if self._no_filter else ["--filter=blob:none"]
         answer = self._run_fetch(options, oids, ["-c", "fetch.negotiationAlgorithm=noop"])
-        if answer.kind != "done":
+        if answer.kind == "no-ids" and self._fetched:
+            self._no_ids = True
+            self._fetch_plainly(())
+        elif answer.kind != "done":
             self.offline = answer.clause
 
     def _run_fetch(

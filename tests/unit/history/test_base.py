@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orient_deploy.errors import InputError
-from orient_deploy.history import Change, Git, Remote, find_checkout, resolve
+from orient_deploy.history import Change, Git, Remote, find_checkout, obtain_head, resolve
 from orient_deploy.history.base import Known, Nothing, candidates
 from orient_deploy.runner.event import Event, PullRequest
 from tests.fakes.git_server import GitServer, GitServerOptions
@@ -456,19 +456,31 @@ def forked(tmp_path_factory: pytest.TempPathFactory) -> Forked:
 
 
 @pytest.mark.parametrize("name", ["pull_request", "pull_request_target"])
-@pytest.mark.parametrize("modern", [True, False])
+@pytest.mark.parametrize("any_id", [True, False])
+@pytest.mark.parametrize("allow_filter", [True, False])
 def test_a_head_that_no_branch_has(
-    modern: bool, name: str, forked: Forked, opening: Opening
+    allow_filter: bool, any_id: bool, name: str, forked: Forked, opening: Opening
 ) -> None:
-    """An old server hands out tips only: there the base is found by the names of the two."""
-    options = GitServerOptions(allow_filter=modern, any_id=modern)
+    """Where tips only are handed out, the base is found by the names of the two."""
+    options = GitServerOptions(allow_filter=allow_filter, any_id=any_id)
     with GitServer(forked.root, options) as server:
         there = opening(remote=remote_of(server.url))
         resolution = resolve(forked.event(name), there, deploying=False)
 
-        assert resolution.head == forked.head
-        assert resolution.base.commit == forked.fork_point
+        assert (resolution.head, resolution.base.commit) == (forked.head, forked.fork_point)
         assert there.changes(forked.fork_point, forked.head) == (Change("b", "A"),)
+        assert there.read(forked.head, "b") == b"2"
+
+
+@pytest.mark.parametrize("allow_filter", [True, False])
+def test_a_tip_is_read_where_tips_only_are_handed_out(
+    allow_filter: bool, forked: Forked, opening: Opening
+) -> None:
+    event = forked.event("pull_request")
+    with GitServer(forked.root, GitServerOptions(allow_filter=allow_filter, any_id=False)) as old:
+        there = opening(remote=remote_of(old.url))
+        assert obtain_head(event, there) == forked.head
+        assert there.read(forked.head, "b") == b"2"
 
 
 def test_a_fork_that_was_pushed_to_anew_meanwhile(forked: Forked, opening: Opening) -> None:

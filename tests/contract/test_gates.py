@@ -8,7 +8,10 @@ actions/runner v2.336.0), and an empty matrix is an error (WorkflowTemplateConve
 from __future__ import annotations
 
 import itertools
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import pytest
@@ -16,6 +19,8 @@ import yaml
 
 from dev.sample import EXAMPLE, WORKFLOWS
 from tests.oracles.node_tools import evaluate_expression
+
+ROOT = Path(__file__).parents[2]
 
 Status = Literal["success", "failure", "cancelled"]
 
@@ -35,9 +40,9 @@ OUTPUTS = ("true", "false", DROPPED)
 STATUSES: tuple[Status, ...] = ("success", "failure", "cancelled")
 
 
-def jobs_of(workflow: str) -> dict[str, Any]:
+def jobs_of(workflow: str, example: Path = EXAMPLE) -> dict[str, Any]:
     """The jobs of one of the sample's workflows."""
-    text = (EXAMPLE / ".github" / "workflows" / workflow).read_text(encoding="utf-8")
+    text = (example / ".github" / "workflows" / workflow).read_text(encoding="utf-8")
     jobs: dict[str, Any] = yaml.safe_load(text)["jobs"]
     return jobs
 
@@ -120,6 +125,60 @@ def test_a_gate_follows_its_rule_in_every_situation(workflow: str, job: str) -> 
                 wrong.append((needs, status, value))
 
     assert wrong == []
+
+
+def test_the_smallest_example_builds_unless_the_plan_said_no() -> None:
+    """It names no status function, so GitHub puts `success()` before it."""
+    build = jobs_of("build.yml", ROOT / "examples" / "minimal")["build"]
+    needed = needed_by(build)
+    condition = f"success() && ({build['if'].removeprefix('${{').removesuffix('}}')})"
+
+    wrong = []
+    for needs in situations(needed, ["any", "matrix"]):
+        for status in STATUSES:
+            value = evaluate_expression(condition, {"needs": needs}, status=status)
+            said = needs["plan"]["outputs"].get("any", DROPPED)
+            expected = status == "success" and said != "false"
+            if value is not expected:
+                wrong.append((needs, status, value))
+
+    assert (needed, wrong) == (["plan"], [])
+
+
+RECIPE = re.compile(r"fromJSON\((needs\.\w+\.outputs)\.builds \|\| '\{\}'\)\['([\w-]+)'\] != '\w+'")
+RECIPES = {
+    f"{path.relative_to(ROOT).as_posix()}-{index}": found
+    for path in (ROOT / "README.md", ROOT / "actions" / "detect" / "README.md")
+    for index, found in enumerate(RECIPE.finditer(path.read_text(encoding="utf-8")))
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    ("builds", "built"),
+    [
+        pytest.param({"IMAGE": "true", "other": "false"}, True, id="true"),
+        pytest.param({"IMAGE": "false", "other": "true"}, False, id="false"),
+        pytest.param({"other": "false"}, True, id="not-named"),
+        pytest.param({}, True, id="none"),
+        pytest.param(None, True, id="dropped"),
+    ],
+)
+def test_the_recipe_for_any_other_image_builds_unless_it_was_said_not_to(
+    name: str, builds: dict[str, str] | None, built: bool
+) -> None:
+    recipe = RECIPES[name]
+    job = recipe[1].split(".")[1]
+    text = json.dumps(builds).replace("IMAGE", recipe[2])
+    outputs = {} if builds is None else {"builds": text}
+
+    value = evaluate_expression(recipe[0], {"needs": {job: {"outputs": outputs}}})
+
+    assert value is built
+
+
+def test_the_recipes_are_found() -> None:
+    assert {name.rpartition("-")[0] for name in RECIPES} >= {"README.md"}
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
 from importlib import import_module
 
 import pytest
+
+from orient_deploy.commands.context import Context
+from orient_deploy.commands.detect import _write_files, plan_digest
+from orient_deploy.errors import EnvironmentLacks
+from orient_deploy.runner import Log
 
 from .conftest import CONFIG, Consumer, Finished
 
@@ -119,13 +125,23 @@ def test_plans_share_a_digest_exactly_when_they_decide_the_same(consumer: Consum
 
 @pytest.mark.parametrize("part", ["builds", "deploys", "head", "base"])
 def test_each_part_of_the_decision_counts_in_the_digest(part: str) -> None:
-    from orient_deploy.commands.detect import plan_digest
-
     given = {"builds": {"a": "true"}, "deploys": {"p": "true"}, "head": "1", "base": "2"}
     other = given | {part: {"a": "false", "p": "false"} if part.endswith("s") else "3"}
 
     assert plan_digest(**given) == plan_digest(**given)  # type: ignore[arg-type]  # mixed values
     assert plan_digest(**given) != plan_digest(**other)  # type: ignore[arg-type]
+
+
+def test_a_list_of_files_that_cannot_be_written_is_a_lack() -> None:
+    context = Context(
+        env={"RUNNER_TEMP": "/nowhere"},
+        log=Log(io.StringIO(), in_actions=True),
+        stdout=io.StringIO(),
+        in_actions=True,
+    )
+
+    with pytest.raises(EnvironmentLacks, match="the list of changed files cannot be written"):
+        _write_files(("a",), context)
 
 
 def test_missing_dockerfiles_are_errors_at_their_lines(consumer: Consumer) -> None:

@@ -278,6 +278,22 @@ def test_a_version_is_compared_with_another_commit(
         assert (base.commit, base.reason, base.missed) == (None, reason, ())
 
 
+def test_another_commit_than_the_tags_has_its_own_previous_version(
+    opening: Opening, tmp_path: Path
+) -> None:
+    """The input commit, or a tag that was moved again while the run waited."""
+    builder = RepositoryBuilder(tmp_path / "r")
+    commits = [builder.commit({"a": str(number)}) for number in range(3)]
+    for number, commit in enumerate(commits):
+        builder.tag(f"v1.{number}.0", commit)
+    event = Event(name="push", sha=commits[2], ref="refs/tags/v1.2.0", repository="acme/app")
+    there = opening(find_checkout(str(builder.directory)))
+
+    found = resolve(event, there, deploying=True, is_version=is_version, commit=commits[1])
+
+    assert (found.head, found.base.commit) == (commits[1], commits[0])
+
+
 def test_a_tag_of_a_tag_stands_for_its_commit(opening: Opening, tmp_path: Path) -> None:
     builder = RepositoryBuilder(tmp_path / "r")
     first = builder.commit({"a": "1"})

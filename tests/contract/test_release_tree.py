@@ -86,7 +86,7 @@ def test_the_readme_speaks_of_what_is_there(tree: Path) -> None:
     assert program.search(here)
     assert not program.search(there)
     assert "left out" not in there
-    assert there[:200].count("\n\n") == here[:200].count("\n\n")
+    assert "\n\n\n" not in there
 
 
 def test_vendor_holds_python_and_licences_only(tree: Path) -> None:

@@ -34,6 +34,7 @@ class GitServerOptions:
     hang_after: int | None = None  # the same, from the n-th request on
     failures: int = 0  # so many requests are answered with `failure_status`, then it works
     failure_status: int = 503
+    redirect_to: str = ""  # another server, to which every request is sent on
     on_request: Callable[[], None] | None = None  # called while the client waits
 
 
@@ -121,6 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
         if options.hang or (options.hang_after is not None and number > options.hang_after):
             owner.over.wait(60)
             self.close_connection = True
+        elif options.redirect_to:
+            location = {"Location": options.redirect_to + self.path, "Content-Type": "text/plain"}
+            self._answer(301, location, b"", len(body))
         elif fails:
             self._answer(options.failure_status, {"Content-Type": "text/plain"}, b"", len(body))
         elif options.token and self.headers.get("Authorization") != _basic(options.token):

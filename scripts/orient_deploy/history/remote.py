@@ -81,6 +81,8 @@ class Remote:
             # Slower than this for the whole time-out: git's own transport gives up by itself.
             ("http.lowSpeedLimit", "1"),
             ("http.lowSpeedTime", str(max(1, round(self.timeout_s)))),
+            # git would take the token along to another host.
+            ("http.followRedirects", "false"),
         ]
         if self.token:
             key = f"http.{self.server_url.rstrip('/')}/.extraheader"

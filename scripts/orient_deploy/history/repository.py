@@ -348,6 +348,7 @@ class Repository:
             f"repositoryformatversion = {1 if sha256 else 0}",
             "bare = true",
             "fsync = none",  # it lives for seconds
+            "hooksPath = /dev/null",  # a global one would run with the token in its environment
             "alternateRefsCommand = true",  # the command: it names no commits of the checkout
             "[gc]",
             "auto = 0",

@@ -349,6 +349,37 @@ def test_the_machines_own_configuration_does_not_divert_the_token(
     assert not (tmp_path / "asked").exists()
 
 
+def test_the_token_does_not_follow_to_another_server(history: History, opening: Opening) -> None:
+    with (
+        GitServer(history.root) as other,
+        GitServer(history.root, GitServerOptions(redirect_to=other.url)) as server,
+    ):
+        there = opening(remote=remote_of(server.url, token=TOKEN))
+        there.obtain(Want(history.third))
+
+    assert not there.has(history.third)
+    assert other.requests == []
+
+
+def test_hooks_of_the_machine_do_not_run(history: History, tmp_path: Path) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for name in ("reference-transaction", "post-checkout", "pre-auto-gc"):
+        (hooks / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
+        (hooks / name).chmod(0o755)
+    config = tmp_path / "gitconfig"
+    config.write_text(f"[core]\n\thooksPath = {hooks}\n")
+    git = Git({**os.environ, "GIT_CONFIG_GLOBAL": str(config)})
+    with (
+        GitServer(history.root) as server,
+        Repository(git, None, remote_of(server.url), temporary=str(tmp_path)) as there,
+    ):
+        there.obtain(Want(history.third))
+        assert there.has(history.third)
+
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_wrong_token_is_told_once_and_not_shown(history: History, opening: Opening) -> None:
     with GitServer(history.root, GitServerOptions(token="right")) as server:
         there = opening(remote=remote_of(server.url, token=TOKEN))

@@ -38,7 +38,6 @@ class Terminal(io.StringIO):
         pytest.param(False, {}, (), False, id="pipe"),
         pytest.param(True, {"NO_COLOR": "1"}, (), False, id="no-color"),
         pytest.param(True, {"NO_COLOR": ""}, (), False, id="no-color-empty"),
-        pytest.param(True, {"GITHUB_ACTIONS": "true"}, (), False, id="runner"),
         pytest.param(True, {"GITHUB_ACTIONS": "false"}, (), True, id="no-runner"),
         pytest.param(True, {}, ("--json",), False, id="json-on-a-terminal"),
     ],
@@ -60,6 +59,17 @@ def test_colour_is_for_terminals_whose_owner_wants_it(
     assert stdout.getvalue()
     assert ("\x1b[" in stdout.getvalue()) is coloured
     assert "\x1b[" not in stderr.getvalue()
+
+
+def test_a_runners_log_has_no_colour_even_on_a_terminal(consumer: Consumer) -> None:
+    (consumer.temp / "event.json").write_text("{}")
+    stdout = Terminal(True)
+
+    code = main(["detect"], env=consumer.env, stdout=stdout, stderr=Terminal(True))
+
+    assert code == 0
+    assert "Build 2 of 2 images" in stdout.getvalue()
+    assert "\x1b[" not in stdout.getvalue()
 
 
 def test_with_json_it_is_the_other_stream_that_has_colour(consumer: Consumer) -> None:

@@ -306,6 +306,27 @@ def test_wheels_of_a_wheelhouse_are_installed_by_hash(
     assert "hash" in forged.stderr.lower()
 
 
+def test_the_address_of_the_packages_is_no_argument(
+    tree: Path, tools: Path, tmp_path: Path
+) -> None:
+    """It may hold a password, and everybody can read the arguments of a process."""
+    put_python(tools, pip='echo "$PIP_INDEX_URL $PIP_TARGET"; printf "%s\\n" "$@"; exit 1')
+    address = "https://user:password@packages.example/simple"
+
+    result = start(
+        *(tree, "plan"),
+        PATH=str(tools),
+        RUNNER_TEMP=str(tmp_path / "temp"),
+        PIP_INDEX_URL=address,
+        PIP_TARGET="/elsewhere",
+    )
+
+    environment, *arguments = result.stderr.splitlines()
+    assert environment == f"{address} "
+    assert "--require-hashes" in arguments
+    assert not any("password" in one for one in arguments)
+
+
 def test_a_failed_installation_leaves_nothing(tree: Path, tools: Path, tmp_path: Path) -> None:
     put_python(tools, pip="echo 'no route'; exit 1")
 

@@ -87,7 +87,7 @@ def _object(name: str, text: str) -> dict[str, Any]:
 
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         value, why = None, f"it is no JSON ({error})" if text else "it is empty"
     else:
         why = f"it is a {type(value).__name__}"

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
+from io import StringIO
 
 from orient_deploy import __version__
 from orient_deploy.commands.context import Context
-from orient_deploy.errors import EXIT_OUR_FAULT, OrientError
+from orient_deploy.errors import EXIT_OUR_FAULT, EnvironmentLacks, OrientError
 from orient_deploy.runner import Log, read_inputs, write_summary
 from orient_deploy.text import sentence
 
@@ -49,13 +51,30 @@ def main(
     stderr: TextIO | None = None,
 ) -> int:
     """Run one command; returns its exit code, never raises but for a fault in this function."""
-    env = os.environ if env is None else env
-    stdout = stdout or sys.stdout
-    stderr = stderr or sys.stderr
-    in_actions = env.get("GITHUB_ACTIONS") == "true"
+    if env is None:
+        env = os.environ
+        _end_tidily()
+    # A closed stream is None; the verdict still goes to the runner's files.
+    stdout = stdout or sys.stdout or StringIO()
+    stderr = stderr or sys.stderr or stdout
     name, rest = _split(argv)
-    if name is None:
-        return _help(argv, stdout, stderr)
+    try:
+        if name is None:
+            return _help(argv, stdout, stderr)
+        code = _run(name, rest, env, stdout, stderr)
+        stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        _silence(stdout)
+        return 0
+    except OSError as error:  # a full disk, most likely; the outputs may be written
+        _silence(stdout)
+        print(f"orient-deploy: the output cannot be written: {error}", file=stderr)
+        return EnvironmentLacks.exit_code
+
+
+def _run(name: str, rest: list[str], env: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
+    in_actions = env.get("GITHUB_ACTIONS") == "true"
     as_json = "--json" in rest
     stream = stderr if as_json else stdout
     colour = not in_actions and stream.isatty() and "NO_COLOR" not in env
@@ -73,14 +92,42 @@ def main(
         code = error.exit_code
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-        return 0
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f" {error.filename!r}" if error.filename else ""
+        _report(
+            EnvironmentLacks(
+                f"the machine refused{where}",
+                error.strerror or str(error),
+                "Look at its disk space and at who may write there",
+            ),
+            log,
+        )
+        code = EnvironmentLacks.exit_code
     except Exception:
         _report_fault(log)
         code = EXIT_OUR_FAULT
     log.flush()
     return code
+
+
+def _end_tidily() -> None:
+    """A cancelled job ends us by a signal: leave as after any other error, and leave nothing."""
+    import signal
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), end)
+
+
+def _silence(stream: TextIO) -> None:
+    """Nothing more is written to a stream that takes nothing, not even when Python ends."""
+    with suppress(OSError, ValueError):  # a stream without a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _split(argv: Sequence[str]) -> tuple[str | None, list[str]]:

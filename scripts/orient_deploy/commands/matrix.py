@@ -90,7 +90,7 @@ def _parse_builds(text: str, planned: Planned) -> tuple[str, ...]:
 
     try:
         builds: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         builds = None
     known = [image.name for image in planned.config.images]
     if (

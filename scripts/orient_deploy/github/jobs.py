@@ -99,7 +99,7 @@ def _get(
         wait_s = 2.0**attempt * random.uniform(0.5, 1.0)
         try:
             response = session.get(url, params=query, timeout=TIMEOUT_S, allow_redirects=False)
-        except RequestException as error:
+        except (RequestException, OSError, ValueError) as error:
             why = f"the connection failed ({type(error).__name__})"
         else:
             status = response.status_code

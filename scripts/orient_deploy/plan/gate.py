@@ -192,7 +192,10 @@ def _jobs_of(
     if image in build_jobs:
         return (build_jobs[image],)
     own = tuple(job for job in sorted(results) if _is_own(job, image))
-    return own or tuple(job for job in sorted(results) if job in MATRIX_JOBS)
+    shared = tuple(job for job in sorted(results) if job in MATRIX_JOBS)
+    if any(job.startswith("build") for job in own):
+        return own
+    return own + shared  # a job `api` beside a matrix `build` may well be another thing
 
 
 def _is_own(job: str, image: str) -> bool:
@@ -219,27 +222,32 @@ def _outcome(
     if not job:
         return ImageOutcome(name=image, outcome="unknown", job="")
     told = _OUTCOMES[results[job]]
-    alone = list(building.values()).count(job) == 1
-    legs = [] if told == "skipped" else _legs(image, job, alone, run_jobs)
+    ended = [one for one in run_jobs if one.conclusion in _OUTCOMES]
+    mine = [one for one in ended if re.match(rf"{re.escape(job)}(?:\Z| \(| / )", one.name)]
+    matrix = any(one.name.startswith(f"{job} (") for one in mine)
+    alone = list(building.values()).count(job) == 1 and not (matrix and job in MATRIX_JOBS)
+    legs = [] if told == "skipped" else _legs(image, alone, mine, ended)
     worst = max(legs, key=lambda leg: _SEVERITY.index(leg.conclusion), default=None)
     outcome = told
     if told == "built" and worst:
         outcome = _OUTCOMES[worst.conclusion]
+    elif told == "built" and matrix and not alone:
+        outcome = "unknown"  # its legs are known, and none of them is this image's
     elif told in ("failed", "cancelled") and not alone:
         outcome = _OUTCOMES[worst.conclusion] if worst else "unknown"
     return ImageOutcome(name=image, outcome=outcome, job=job, url=worst.url if worst else "")
 
 
-def _legs(image: str, job: str, alone: bool, run_jobs: Sequence[Job]) -> list[Job]:
-    """The jobs of the run that build an image and have ended; empty when that is not clear.
+def _legs(image: str, alone: bool, mine: list[Job], ended: list[Job]) -> list[Job]:
+    """Of the jobs that have ended, those that build an image; empty when that is not clear.
+
+    `mine` are those that bear the build job's own name.
 
     GitHub lists jobs by what people see: 'build (dashboard, linux/arm64)' for a leg of the matrix
     job `build`, 'build / …' for a called workflow, 'Build dashboard' where the job has a `name`.
     A default name that is long is cut, so the image need not be a value of its own in it. Of names
     that were given the plainest counts: 'Build dashboard', not 'Build dashboard docs'.
     """
-    ended = [one for one in run_jobs if one.conclusion in _OUTCOMES]
-    mine = [one for one in ended if re.match(rf"{re.escape(job)}(?:\Z| \(| / )", one.name)]
     if mine and alone:
         return mine
     word = re.compile(rf"(?<![\w.-]){re.escape(image)}(?![\w.-])", re.IGNORECASE)
@@ -247,7 +255,7 @@ def _legs(image: str, job: str, alone: bool, run_jobs: Sequence[Job]) -> list[Jo
     if mine:
         exact = [one for one in named if image in re.split(r"[(), ]+", one.name)]
         return exact or named
-    named = [one for one in named if "build" in one.name.lower()]
+    named = [one for one in named if "build" in one.name.lower()] or named
     plainest = min((len(_stem(one)) for one in named), default=0)
     return [one for one in named if len(_stem(one)) == plainest]
 
@@ -284,7 +292,7 @@ def _image_blocker(outcome: Outcome, jobs: Sequence[str], names: Sequence[str]) 
         return f"the build of {images} was cancelled ({job})"
     if outcome == "skipped":
         return f"{images} {were} to be built, but {job} was skipped"
-    return f"{job} did not succeed, and whether {images} {were} built is not known"
+    return f"whether {images} {were} built is not known: no leg of {job} is known to have done it"
 
 
 def _joined(blockers: Sequence[str]) -> str:

@@ -125,8 +125,8 @@ CASES = [
         EVERYTHING,
         results(MATRIX, build="failure"),
         [
-            "build did not succeed, and whether opencode, whatsapp, dashboard were built is not "
-            "known"
+            "whether opencode, whatsapp, dashboard were built is not known: no leg of "
+            "build is known to have done it"
         ],
         id="matrix-failed",
     ),
@@ -134,8 +134,8 @@ CASES = [
         EVERYTHING,
         results(MATRIX, build="cancelled"),
         [
-            "build did not succeed, and whether opencode, whatsapp, dashboard were built is not "
-            "known"
+            "whether opencode, whatsapp, dashboard were built is not known: no leg of "
+            "build is known to have done it"
         ],
         id="matrix-cancelled",
     ),
@@ -200,8 +200,8 @@ NOT_WANTED = [
         PULL_REQUEST,
         results(MATRIX, build="failure"),
         [
-            "build did not succeed, and whether opencode, whatsapp, dashboard were built is not "
-            "known"
+            "whether opencode, whatsapp, dashboard were built is not known: no leg of "
+            "build is known to have done it"
         ],
         id="pull-request-failed-matrix",
     ),
@@ -393,7 +393,9 @@ LEGS = [
         ("unknown", "unknown", "skipped"),
         id="legs-that-say-nothing",
     ),
-    pytest.param({"Docker dashboard": "failure"}, ("unknown",) * 3, id="no-build-in-the-name"),
+    pytest.param(
+        {"Docker dashboard": "failure"}, ("unknown", "unknown", "failed"), id="no-build-in-the-name"
+    ),
     pytest.param({"rebuild (dashboard)": "failure"}, ("unknown", "unknown", "failed"), id="loose"),
     pytest.param({}, ("unknown",) * 3, id="none"),
 ]
@@ -417,7 +419,28 @@ def test_a_leg_that_may_fail_blocks_all_the_same() -> None:
 
     assert made.blockers == ("dashboard failed to build (build)",)
     assert gate(EVERYTHING, results(MATRIX), run_jobs=legs | {"build (dashboard)": "success"}).open
-    assert gate(EVERYTHING, results(MATRIX), run_jobs=legs).open  # its leg is not known: the job's
+
+
+def test_a_matrix_without_a_leg_for_an_image_did_not_build_it() -> None:
+    """As when detect planned less than the gate: the matrix succeeded, the image is not there."""
+    legs = {"build (opencode)": "success", "build (whatsapp)": "success"}
+
+    for run_jobs in (legs, {"build (opencode)": "success"}):
+        made = gate(EVERYTHING, results(MATRIX), run_jobs=run_jobs)
+        assert "no leg of build is known" in made.blockers[0]
+    alone = gate(DASHBOARD, results(MATRIX), run_jobs=legs)
+    assert not alone.open
+    assert gate(
+        EVERYTHING, results(MATRIX), run_jobs={"Docker": "success"}
+    ).open  # names of its own
+
+
+def test_a_job_called_like_an_image_beside_a_matrix_is_ambiguous() -> None:
+    told = {**results(MATRIX), "dashboard": "success"}
+
+    (blocker,) = gate(DASHBOARD, told).blockers
+    assert blocker.startswith("dashboard and build could both build dashboard")
+    assert gate(DASHBOARD, told, build_jobs={"dashboard": "build"}).open
 
 
 def test_an_own_job_that_may_fail_blocks_all_the_same() -> None:
@@ -439,7 +462,9 @@ def test_a_good_leg_makes_no_failed_job_of_its_own_good() -> None:
 
 
 def test_the_log_of_a_leg_is_linked() -> None:
-    made = gate(DASHBOARD, results(MATRIX), run_jobs={"detect": "success", "build (x)": "success"})
+    made = gate(
+        DASHBOARD, results(MATRIX), run_jobs={"detect": "success", "build (dashboard)": "success"}
+    )
 
     assert made.outcomes[0].url == "https://github.com/acme/orient/job/1"
 

@@ -129,7 +129,7 @@ def test_each_part_of_the_decision_counts_in_the_digest(part: str) -> None:
     other = given | {part: {"a": "false", "p": "false"} if part.endswith("s") else "3"}
 
     assert plan_digest(**given) == plan_digest(**given)  # type: ignore[arg-type]  # mixed values
-    assert plan_digest(**given) != plan_digest(**other)  # type: ignore[arg-type]
+    assert plan_digest(**given) != plan_digest(**other)  # type: ignore[arg-type]  # mixed values
 
 
 def test_a_list_of_files_that_cannot_be_written_is_a_lack() -> None:

@@ -377,9 +377,13 @@ class Repository:
         except GitFailed:
             if self.checkout is None or self.remote is None:
                 raise
+            checkout = self.checkout
             self._forget_checkout()
             self.obtain(*(Want(commit) for commit in commits))
             if not all(self.has(commit) for commit in commits):
+                # What it does have may answer another question: the head's files, without the base.
+                self.checkout = checkout
+                self._start_anew()
                 raise
             return read()
 

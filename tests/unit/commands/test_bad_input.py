@@ -17,7 +17,7 @@ from orient_deploy.errors import OrientError
 from orient_deploy.runner import Log
 from orient_deploy.text import sentence
 from tests.fakes.git_server import GitServer, GitServerOptions
-from tests.fakes.repositories import RepositoryBuilder, check_out
+from tests.fakes.repositories import RepositoryBuilder, check_out, clone
 
 from .conftest import CONFIG, Consumer, run_command
 
@@ -246,6 +246,27 @@ def test_a_base_that_cannot_be_had_builds_everything_and_succeeds(
     assert finished.outputs["images"] == '["api","web"]'
     assert said in finished.outputs["reason"]
     assert said in finished.summary
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_base_without_its_files_builds_everything(
+    consumer: Consumer, tmp_path: Path, reachable: bool
+) -> None:
+    """A treeless clone has all commits, and the trees of the one that is checked out."""
+    (tmp_path / "served" / "acme").mkdir(parents=True)
+    served = consumer.builder.directory.rename(tmp_path / "served/acme/app")
+    treeless = clone(served, tmp_path / "treeless", "--filter=tree:0")
+    with GitServer(tmp_path / "served", GitServerOptions(token="right")) as server:
+        finished = consumer.run(
+            "detect",
+            GITHUB_WORKSPACE=str(treeless),
+            GITHUB_SERVER_URL=server.url if reachable else None,
+            INPUT_TOKEN="wrong",
+        )
+
+    assert finished.code == 0, finished.stdout
+    assert finished.outputs["builds"] == '{"api":"true","web":"true"}'
+    assert f"the files of {consumer.first[:7]} cannot be had" in finished.outputs["reason"]
 
 
 def test_a_server_without_filters_is_no_obstacle(consumer: Consumer, tmp_path: Path) -> None:

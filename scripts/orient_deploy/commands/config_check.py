@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orient_deploy.commands.clone import open_clone
 from orient_deploy.commands.configuration import missing
-from orient_deploy.commands.context import described
+from orient_deploy.commands.context import described, warn
 from orient_deploy.config import DEFAULT_PATH
 from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD
 from orient_deploy.history.model import Base
@@ -57,14 +57,7 @@ def run(inputs: Inputs, context: Context) -> int:
             base_config=None,
         )
     images, environments = len(config.images), len(config.environments)
-    for remark in plan.remarks:
-        where = remark.where
-        context.log.warning(
-            remark.message,
-            file=where.file if where else "",
-            line=where.line if where else 0,
-            column=where.column if where else 0,
-        )
+    warn(plan.remarks, context.log)
     verdict = f"valid: {plural(images, 'image')}, {plural(environments, 'environment')}"
     remarks = [
         {"message": one.message, "where": str(one.where) if one.where else ""}

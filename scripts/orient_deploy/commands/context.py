@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from orient_deploy.record import dataclass, field
 from orient_deploy.runner import Log, Outputs, write_summary
@@ -17,6 +17,7 @@ TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from typing import Any, TextIO
 
+    from orient_deploy.plan.model import Remark
     from orient_deploy.plan.report import Line
 
 
@@ -96,3 +97,15 @@ def closed_alphabet(text: str) -> str:
     'changed: packages/?(id)/a.ts (1 file)'
     """
     return re.sub(r"[^A-Za-z0-9 .,:;()/_-]", "?", text)
+
+
+def warn(remarks: Iterable[Remark], log: Log) -> None:
+    """Remarks as warnings, each at its place."""
+    for remark in remarks:
+        where = remark.where
+        log.warning(
+            remark.message,
+            file=where.file if where else "",
+            line=where.line if where else 0,
+            column=where.column if where else 0,
+        )

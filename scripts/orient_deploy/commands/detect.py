@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from orient_deploy.commands.context import as_output, closed_alphabet, flag
+from orient_deploy.commands.context import as_output, closed_alphabet, flag, warn
 from orient_deploy.commands.planning import PlanInputs, make_plan
 from orient_deploy.errors import EXIT_GOOD, EnvironmentLacks
 from orient_deploy.plan.report import compared, headline, plan_lines, plan_markdown
@@ -94,14 +94,7 @@ def report_remarks(planned: Planned, context: Context) -> None:
             f"Everything is built: {plan.base.reason}. Tried first: {'; '.join(plan.base.missed)}.",
             title="Nothing to compare with",
         )
-    for remark in plan.remarks:
-        where = remark.where
-        context.log.warning(
-            remark.message,
-            file=where.file if where else "",
-            line=where.line if where else 0,
-            column=where.column if where else 0,
-        )
+    warn(plan.remarks, context.log)
 
 
 def _write_files(changed: tuple[str, ...] | None, context: Context) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orient_deploy.history.model import Base, Change
+from orient_deploy.history.model import SHORT, Base, Change
 from orient_deploy.plan.decide import decide, is_deploying
 from orient_deploy.plan.model import Plan, Request
 from orient_deploy.plan.report import minutes_saved
-from orient_deploy.plan.wording import SHORT, plural
+from orient_deploy.plan.wording import plural
 from orient_deploy.runner import Event
 
 if TYPE_CHECKING:

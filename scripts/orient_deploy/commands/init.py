@@ -11,6 +11,7 @@ from orient_deploy.commands.clone import Clone, open_clone
 from orient_deploy.commands.context import described
 from orient_deploy.config.load import DEFAULT_PATH
 from orient_deploy.errors import EXIT_GOOD, EnvironmentLacks, InputError, RemoteError
+from orient_deploy.history.model import SHORT
 from orient_deploy.record import dataclass
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 OUTPUTS = ("images", "left-out", "text", "written")
 
 MOST_FILES = 500  # that are read
-SHORT = 7
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ Decides nothing itself: asks `config` and `history` for facts, hands them to `pl
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 
 from orient_deploy.commands.configuration import missing, read_config
@@ -27,10 +28,10 @@ from orient_deploy.history import (
     resolve,
 )
 from orient_deploy.history.git import GitFailed
+from orient_deploy.history.model import SHORT
 from orient_deploy.plan.decide import check_request, decide, is_deploying, is_version
 from orient_deploy.plan.model import Plan, Request
 from orient_deploy.plan.remarks import questions
-from orient_deploy.plan.wording import SHORT
 from orient_deploy.record import dataclass, field
 from orient_deploy.runner import Event, read_event
 
@@ -140,7 +141,7 @@ def make_plan(inputs: PlanInputs, context: Context) -> Planned:
             changes=changes,
             listing=tree.listing,
             folders=tree.folders,
-            base_config=_config_at_base(config, base, changes, repository),
+            base_config=_config_at_base(config, inputs.config, base, changes, repository),
         )
     return Planned(plan=plan, config=config, event=event, listing=tree.listing, deploying=deploying)
 
@@ -268,12 +269,22 @@ def _part(config: Config) -> Part | None:
 
 
 def _config_at_base(
-    config: Config, base: Base, changes: tuple[Change, ...] | None, repository: Repository
+    config: Config,
+    path: str,
+    base: Base,
+    changes: tuple[Change, ...] | None,
+    repository: Repository,
 ) -> Config | None:
-    """The configuration at the base, if it differs there; without images where there was none."""
+    """The configuration at the base, if it differs there; without images where there was none.
+
+    A `path` that is a link which changed led elsewhere, or was none: what counted is not known.
+    """
     if not changes or base.commit is None or not config.source:
         return None
-    if all(change.path != config.source for change in changes):
+    changed = {change.path for change in changes}
+    if posixpath.normpath(path) in changed - {config.source}:
+        return _NO_CONFIG
+    if config.source not in changed:
         return None
     try:
         text = repository.read(base.commit, config.source)

@@ -11,10 +11,11 @@ from orient_deploy.advise.replay import Commit, deploying_branch, replay, replay
 from orient_deploy.commands.clone import Clone, open_clone
 from orient_deploy.commands.configuration import missing
 from orient_deploy.commands.context import described
-from orient_deploy.commands.init import SHORT, proposal_for
+from orient_deploy.commands.init import proposal_for
 from orient_deploy.config import DEFAULT_PATH, parse
 from orient_deploy.errors import EXIT_GOOD, InputError
 from orient_deploy.history.git import GitFailed
+from orient_deploy.history.model import SHORT
 from orient_deploy.record import dataclass
 
 if TYPE_CHECKING:

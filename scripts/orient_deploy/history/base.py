@@ -13,12 +13,10 @@ from collections.abc import Callable, Sequence
 from orient_deploy.errors import InputError, RemoteError
 from orient_deploy.history.checkout import Checkout
 from orient_deploy.history.git import Git
-from orient_deploy.history.model import Base, Resolution
+from orient_deploy.history.model import SHORT, Base, Resolution
 from orient_deploy.history.repository import Repository, Want
 from orient_deploy.record import dataclass
 from orient_deploy.runner.event import Event, PullRequest
-
-SHORT = 7
 
 # What git refuses in a name, but for ~ ^ @ { } of HEAD~1 and main@{upstream}; and a leading dash.
 _NO_REVISION = re.compile(r"^-|[\x00-\x20\x7f:?*\[\\\ud800-\udfff]|\.\.|^$")

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     Status = Literal["A", "M", "D", "T"]
 
 
+SHORT = 7  # digits of a commit id shown to people
+
+
 @dataclass(frozen=True)
 class Change:
     """One path that differs between two commits.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from orient_deploy.errors import InputError
 from orient_deploy.history.git import Done, Git, GitTimeout
+from orient_deploy.history.model import SHORT
 from orient_deploy.record import dataclass, field
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
@@ -137,7 +138,7 @@ class Remote:
     def _judge(self, done: Done) -> tuple[Answer, bool]:
         said = self.scrub(done.message)[:300]  # cut after scrubbing: half a token is one, too
         if found := re.search(rb"not our ref ([0-9a-f]{40,64})", done.err):
-            clause = f'the server answered "not our ref {found[1].decode()[:7]}"'
+            clause = f'the server answered "not our ref {found[1].decode()[:SHORT]}"'
             return Answer("gone", clause=clause, about=found[1].decode()), False
         if re.search(rb"unadvertised object|support shallow|shallow capabilities", done.err):
             clause = "the server hands out no commits by their id"

@@ -19,7 +19,7 @@ from types import TracebackType
 from orient_deploy.errors import EnvironmentLacks, RemoteError
 from orient_deploy.history.checkout import NEWEST_FIRST, Checkout
 from orient_deploy.history.git import LOCAL_TIMEOUT_S, Git, GitFailed, end
-from orient_deploy.history.model import Change
+from orient_deploy.history.model import SHORT, Change
 from orient_deploy.history.remote import Answer, Remote
 from orient_deploy.record import dataclass
 
@@ -202,7 +202,7 @@ class Repository:
             content = contents[oid] if oid else None
             if oid and content is None:
                 raise RemoteError(
-                    f"the content of {path!r} at {commit[:7]} cannot be had",
+                    f"the content of {path!r} at {commit[:SHORT]} cannot be had",
                     self.offline or "it is neither in the checkout nor on the server",
                     "Check out the repository in an earlier step, or give a token that can read it",
                 )
@@ -455,7 +455,7 @@ class Repository:
             (tree,) = self._ask([oid])
             if tree is None:
                 raise GitFailed(
-                    f"a tree of {commit[:7]} is missing",
+                    f"a tree of {commit[:SHORT]} is missing",
                     "the clone holds commits without their trees",
                     "Check out with another filter, or give a token so that it can be fetched",
                 )

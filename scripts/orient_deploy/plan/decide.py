@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from orient_deploy.errors import InputError
+from orient_deploy.history.model import SHORT
 from orient_deploy.inputs.patterns import compile_patterns, escape
 from orient_deploy.plan.model import EnvironmentDecision, ImageDecision, Plan, Request
 from orient_deploy.plan.remarks import find_remarks
 from orient_deploy.plan.watched import Watched, compose_files
-from orient_deploy.plan.wording import SHORT, listed, listed_paths, plural, shortened
+from orient_deploy.plan.wording import listed, listed_paths, plural, shortened
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from orient_deploy.plan.wording import SHORT, listed, plural, shortened
+from orient_deploy.history.model import SHORT
+from orient_deploy.plan.wording import listed, plural, shortened
 from orient_deploy.text import printable, sentence
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms

@@ -6,7 +6,6 @@ TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHORT = 7  # digits of a commit id shown to people
 NAMES_SHOWN = 4
 PATH_SHOWN = 120  # characters of a path in a reason; a path may have 4,096
 

@@ -10,6 +10,7 @@ import pytest
 from orient_deploy.commands.configuration import inside, read_config
 from orient_deploy.config import DEFAULT_PATH, ConfigError
 from orient_deploy.errors import InputError
+from tests.fakes.repositories import Symlink, check_out
 from tests.unit.commands.conftest import CONFIG, Consumer
 
 SMALL = b"version: 1\nimages: {api: {}}\n"
@@ -100,6 +101,23 @@ def test_a_changed_definition_builds_however_the_path_is_spelt(
     assert finished.code == 0, finished.stdout
     assert finished.outputs["builds"] == '{"api":"true","web":"false"}'
     assert "its configuration changed: target" in finished.summary
+
+
+def test_a_link_that_leads_elsewhere_now_builds_everything(consumer: Consumer) -> None:
+    """Neither file changed, but the one that counts is another."""
+    other = CONFIG.replace("watch: [api/**],", "watch: [api/**], target: production,")
+    builder, main = consumer.builder, [consumer.second]
+    second = builder.commit(
+        {DEFAULT_PATH: Symlink("../one.yml"), "one.yml": CONFIG, "two.yml": other}, parents=main
+    )
+    third = builder.commit({DEFAULT_PATH: Symlink("../two.yml")}, parents=[second])
+    consumer.event = {**consumer.event, "before": second, "after": third}
+    workspace = check_out(builder.directory, consumer.temp / "there", third, "refs/heads/main")
+
+    finished = consumer.run("detect", GITHUB_SHA=third, GITHUB_WORKSPACE=str(workspace))
+
+    assert finished.code == 0, finished.stdout
+    assert finished.outputs["builds"] == '{"api":"true","web":"true"}'
 
 
 def test_a_strangers_checkout_does_not_decide(consumer: Consumer) -> None:

@@ -261,6 +261,8 @@ VALUES: dict[str, dict[str, Both]] = {
             [{"a": {}}, {"a.b_c-d0": {"target": "x"}}],
             [*_NOT_MAPPING, {}, {"A": {}}, {"-a": {}}, {"a" * 65: {}}, {"a": None}, {"a": []}],
         ),
+        "immutable-tags": BOOLEAN,
+        "salt": LINE,
         "watch-all": PATTERNS,
         "ignore": PATTERNS,
         "environments": ([{}, {"a": {}}], [*_NOT_MAPPING, {"A": {}}, {"a": None}, {"a": "x"}]),
@@ -282,6 +284,18 @@ VALUES: dict[str, dict[str, Both]] = {
             [*_NOT_LIST, ["linux"], ["linux/a", "linux/a"], [1]],
         ),
         "build-args": mapping_of(LINE, "A_1"),
+        "contexts": mapping_of(
+            (
+                [
+                    *(".", "a/b", "docker-image://a", "docker-image://ghcr.io:5000/a/b:v1"),
+                    "docker-image://a@sha256:" + "0" * 64,
+                ],
+                [
+                    *(*_NOT_TEXT, "", "..", "/a", "https://a/b", "docker-image://"),
+                    *("docker-image://A", "docker-image://a:", "docker-image:/a//b"),
+                ],
+            )
+        ),
         "target": (["", "x", "a.b-c", 1.5], [*_NOT_TEXT, "a b", "-a"]),
         "inputs": (["dockerfile", "workspace"], [*_NOT_TEXT, "", "all", 1, True]),
         "runner": (

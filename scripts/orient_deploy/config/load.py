@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from orient_deploy.config import globs
 from orient_deploy.config.model import (
+    DOCKER_IMAGE,
     AUTO,
     Check,
     Config,
@@ -359,6 +360,21 @@ def _directory(reading: _Reading, node: Node, name: str) -> str | None:
     return None
 
 
+def _build_context(reading: _Reading, node: Node, name: str) -> str | None:
+    """What a named build context stands for: a folder of the repository, or an image."""
+    text = _full_line(reading, node, name)
+    if text is None or not text.startswith(DOCKER_IMAGE):
+        return _directory(reading, node, name) if text is not None else None
+    if _IMAGE_REFERENCE.fullmatch(text[len(DOCKER_IMAGE) :]):
+        return text
+    reading.refuse(
+        node,
+        f"{name} is {shown(text)}",
+        "Write docker-image:// and an image with its tag or digest, or a folder of the repository.",
+    )
+    return None
+
+
 def _relative(text: str) -> str:
     """The same path as it should be written; '' when it leaves the repository or is none."""
     if "://" in text:
@@ -396,6 +412,13 @@ _REPOSITORY = re.compile(
     r"(?:[a-z0-9]+(?:[.-]+[a-z0-9]+)*(?::[0-9]{1,5})?/)?"
     r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
 )
+
+
+_IMAGE_REFERENCE = re.compile(
+    rf"(?:{_REPOSITORY.pattern})(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
+)
+_CONTEXT = re.compile(r"[a-z0-9][a-z0-9._/-]*")
+_CONTEXT_WORDS = "lower-case letters, digits, '.', '_', '-' and '/'"
 
 
 def _host(reading: _Reading, node: Node, name: str) -> str | None:
@@ -613,6 +636,7 @@ IMAGE: dict[str, Reader] = {
         empty=True,
     ),
     "build-args": _map_of(_line, _VARIABLE, _VARIABLE_WORDS, "{DEPLOY_ENV: prod}"),
+    "contexts": _map_of(_build_context, _CONTEXT, _CONTEXT_WORDS, "{assets: packages/assets}"),
     "target": _like(r"[A-Za-z0-9][A-Za-z0-9._-]*", "a stage of the Dockerfile", empty=True),
     "inputs": _one_of("dockerfile", "workspace"),
     "runner": _list(_full_line, "[self-hosted, linux]", empty=False, bare=True),
@@ -815,6 +839,8 @@ TOP: dict[str, Reader] = {
     "tag-pattern": _tag_pattern,
     "baseline": _one_of("auto", "registry", "deployments", "push"),
     "images": _images,
+    "immutable-tags": _boolean,
+    "salt": _line,
     "watch-all": _patterns(),
     "ignore": _patterns(),
     "environments": _environments,

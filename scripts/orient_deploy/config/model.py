@@ -11,6 +11,7 @@ TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from typing import Literal
 
+DOCKER_IMAGE = "docker-image://"  # begins a build context that is an image, as buildx writes it
 AUTO = "auto"  # in a watch list: what the Dockerfile reads
 
 
@@ -51,6 +52,7 @@ class Image:
     services: tuple[str, ...] = ()  # Compose services that run it; never empty after loading
     platforms: tuple[str, ...] = ()  # empty: the builder's own
     build_args: tuple[tuple[str, str], ...] = ()  # sorted by name
+    contexts: tuple[tuple[str, str], ...] = ()  # sorted by name; a folder or 'docker-image://…'
     target: str = ""
     inputs: Literal["dockerfile", "workspace"] = "dockerfile"
     runner: tuple[str, ...] = ("ubuntu-latest",)
@@ -148,6 +150,8 @@ class Config:
     branches: tuple[Pattern, ...] = ()  # deploying branches; empty: the repository's default branch
     tag_pattern: Pattern | None = None
     baseline: Literal["auto", "registry", "deployments", "push"] = "auto"
+    immutable_tags: bool = False  # the registry never lets a tag move
+    salt: str = ""  # part of every input digest: another one rebuilds everything once
     watch_all: tuple[Pattern, ...] = ()
     ignore: tuple[Pattern, ...] = ()
     environments: tuple[Environment, ...] = ()

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from orient_deploy.config import globs
 from orient_deploy.config.model import (
-    DOCKER_IMAGE,
     AUTO,
+    DOCKER_IMAGE,
     Check,
     Config,
     DeployEvents,

@@ -177,6 +177,27 @@ class Repository:
             (commit,), lambda: _parse_listing(*self._read(_listing(commit)))
         )
 
+    def entries(self, *commits: str) -> tuple[bytes, ...]:
+        """Every entry of each commit as `git ls-tree -r -z` prints it, read at the same time.
+
+        Rows of mode, kind, object id and path, each ended by NUL, in byte order of the paths.
+        """
+        commands = [["ls-tree", "-r", "-z", commit] for commit in commits]
+        return self._or_without_checkout(commits, lambda: self._read(*commands))
+
+    def contents(self, oids: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of blobs by their ids; what is missing here is fetched at once.
+
+        One that cannot be had is left out, and `offline` may say why.
+        """
+        wanted = sorted(set(oids))
+        found = dict(zip(wanted, self._ask(wanted), strict=True))
+        missing = [oid for oid in wanted if found[oid] is None]
+        if missing:
+            self._fetch_blobs(missing)
+            found.update(zip(missing, self._ask(missing), strict=True))
+        return {oid: content[1] for oid, content in found.items() if content is not None}
+
     def read(self, commit: str, path: str) -> bytes | None:
         """The bytes of a file of a commit (of a symlink: where it points); None: no such file."""
         return self.read_many(commit, [path])[path]
@@ -191,23 +212,15 @@ class Repository:
         found = self._or_without_checkout(
             (commit,), lambda: {path: self._blob_id(commit, path) for path in wanted}
         )
-        ids = sorted({oid for oid in found.values() if oid})
-        contents = dict(zip(ids, self._ask(ids), strict=True))
-        missing = [oid for oid in ids if contents[oid] is None]
-        if missing:
-            self._fetch_blobs(missing)
-            contents.update(zip(missing, self._ask(missing), strict=True))
-        result: dict[str, bytes | None] = {}
+        contents = self.contents(oid for oid in found.values() if oid)
         for path, oid in found.items():
-            content = contents[oid] if oid else None
-            if oid and content is None:
+            if oid and oid not in contents:
                 raise RemoteError(
                     f"the content of {path!r} at {commit[:SHORT]} cannot be had",
                     self.offline or "it is neither in the checkout nor on the server",
                     "Check out the repository in an earlier step, or give a token that can read it",
                 )
-            result[path] = content[1] if content else None
-        return result
+        return {path: contents.get(oid) for path, oid in found.items()}
 
     # --- history
 

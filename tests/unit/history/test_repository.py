@@ -391,3 +391,51 @@ def _libgit2_changes(directory: Path, first: str, second: str) -> set[tuple[byte
     flags = pygit2.enums.DiffOption.INCLUDE_TYPECHANGE
     diff = one.tree.diff_to_tree(other.tree, flags=flags)
     return {(delta.new_file.raw_path, delta.status_char()) for delta in diff.deltas}
+
+
+def test_entries_are_those_of_an_independent_reader(
+    names: tuple[RepositoryBuilder, str, str], git: Git, tmp_path: Path
+) -> None:
+    builder, first, second = names
+    third = builder.commit(
+        {
+            "bin/run": Executable("x"),
+            "link": Symlink("plain"),
+            "module": Gitlink(OTHER),
+            "module.txt": "sorted between",
+            "module-a/b": "and beside",
+        }
+    )
+    with opened(git, builder.directory, tmp_path) as repository:
+        listings = repository.entries(first, second, third)
+
+    for commit, listing in zip((first, second, third), listings, strict=True):
+        assert listing == pygit2_listing(builder.directory, commit)
+
+
+def pygit2_listing(directory: Path, commit: str) -> bytes:
+    repository = pygit2.Repository(str(directory))
+    found: dict[bytes, bytes] = {}
+
+    def walk(tree: pygit2.Tree, above: bytes) -> None:
+        for entry in tree:
+            path = above + (entry.raw_name or b"")
+            if isinstance(entry, pygit2.Tree):
+                walk(entry, path + b"/")
+            else:
+                kind = "commit" if entry.filemode == 0o160000 else "blob"
+                found[path] = f"{entry.filemode:06o} {kind} {entry.id}\t".encode() + path + b"\0"
+
+    walk(repository[commit].peel(pygit2.Tree), b"")
+    return b"".join(found[path] for path in sorted(found))
+
+
+def test_contents_by_id_leave_out_what_cannot_be_had(
+    names: tuple[RepositoryBuilder, str, str], git: Git, tmp_path: Path
+) -> None:
+    builder, first, _ = names
+    oid = run_git("rev-parse", f"{first}:plain", directory=builder.directory).decode().strip()
+
+    with opened(git, builder.directory, tmp_path) as repository:
+        assert repository.contents([oid, OTHER]) == {oid: b"1"}
+        assert repository.offline

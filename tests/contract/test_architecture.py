@@ -30,6 +30,7 @@ EDGES = {
     "history": {"runner.event"},
     "inputs": set(),
     "plan": {"config", "config.model", "history.model", "inputs.patterns"},
+    "registry": set(),
     "runner": set(),
 }
 # What it may name besides, for type checkers only.

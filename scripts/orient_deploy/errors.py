@@ -4,7 +4,8 @@
     ├── InputError            2     wrong input, or not a repository: nothing was done
     │   └── ConfigError       2     the same, with every problem at its file, line and column
     ├── EnvironmentLacks      3     no git, git too old, an output file that cannot be written
-    └── RemoteError           4     a server said no, or nothing, after bounded retries
+    ├── RemoteError           4     a server said no, or nothing, after bounded retries
+    └── BuildFailed           5     an image was not built: its Dockerfile, or the time limit
 
 Only `orient_deploy.commands.main` catches them. Whatever else is raised is our fault: exit 70.
 A check that found something is a result, not an error: exit 1.
@@ -21,6 +22,10 @@ class OrientError(Exception):
     """What happened, why we think so, and what to do next: three parts, one message."""
 
     exit_code = EXIT_OUR_FAULT
+    # Where it is, for an annotation, and the lines of a log that show it; whoever knows sets them.
+    file = ""
+    line = 0
+    excerpt: tuple[str, ...] = ()
 
     def __init__(self, what: str, why: str, next_step: str) -> None:
         super().__init__(what, why, next_step)
@@ -48,3 +53,9 @@ class RemoteError(OrientError):
     """A server refused, failed or stayed silent after bounded retries."""
 
     exit_code = 4
+
+
+class BuildFailed(OrientError):
+    """An image was not built, and a builder that works was there."""
+
+    exit_code = 5

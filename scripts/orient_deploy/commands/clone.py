@@ -12,7 +12,14 @@ from contextlib import contextmanager
 
 from orient_deploy.commands.configuration import read_config
 from orient_deploy.errors import InputError
-from orient_deploy.history import Checkout, Git, Repository, discover, local_event
+from orient_deploy.history import (
+    Checkout,
+    Git,
+    Repository,
+    discover,
+    find_checkout,
+    local_event,
+)
 from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
@@ -50,6 +57,27 @@ class Clone:
     def configuration(self, path: str) -> Config | None:
         """The configuration as it stands in the files, else in the commit; None when in neither."""
         return read_config(path, self.root, lambda source: self.repository.read(self.head, source))
+
+
+def find_files(path: str, git: Git, context: Context) -> tuple[Checkout | None, str]:
+    """The consumer's checkout, if there is one, and the folder that holds its files.
+
+    On a runner the workspace, or `path` in it; elsewhere the clone that `path` lies in.
+
+    Raises:
+        InputError: there is no such folder, or on a laptop no clone.
+    """
+    if not context.in_actions:
+        return find_clone(path, git)
+    workspace = context.env.get("GITHUB_WORKSPACE") or os.getcwd()
+    root = os.path.join(workspace, path)
+    if path and not os.path.isdir(root):
+        raise InputError(
+            f"input 'path': there is no folder {path!r} in the workspace",
+            f"{root} does not exist",
+            "Give the `path` that actions/checkout was given, or leave it out",
+        )
+    return find_checkout(root), root
 
 
 def find_clone(path: str, git: Git) -> tuple[Checkout, str]:

@@ -489,10 +489,22 @@ def error_markdown(error: OrientError) -> str:
         *more, what = error.what.splitlines()  # several wrong inputs are told at once
         parts = [sentence(error.why), sentence(error.next_step)]
         lines = [f"### {escape(what)}", "", " ".join(map(escape, parts)), ""]
-        return "\n".join([*lines, *(f"- {escape(one)}" for one in more)]).rstrip("\n") + "\n"
+        lines += [*(f"- {escape(one)}" for one in more), *([""] if more else [])]
+        lines += _log_lines(error.excerpt)
+        return "\n".join(lines).rstrip("\n") + "\n"
     lines = [f"### Configuration cannot be used: {plural(len(problems), 'problem')}", ""]
     lines += [
         f"- {code(str(one.where))}: {escape(one.message)}. {escape(sentence(one.fix))}"
         for one in problems
     ]
     return "\n".join(lines) + "\n"
+
+
+def _log_lines(excerpt: Sequence[str]) -> list[str]:
+    """Lines of a log as a block that none of them can end."""
+    if not excerpt:
+        return []
+    longest = max((len(run) for line in excerpt for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    shown = [printable(shortened(line, TEXT_SHOWN), keep="\t") for line in excerpt]
+    return [f"{fence}text", *shown, fence]

@@ -7,7 +7,7 @@ Facts about the runner were read in actions/runner v2.336.0; each names its sour
 from __future__ import annotations
 
 from orient_deploy.runner.event import Event, PullRequest, read_event
-from orient_deploy.runner.inputs import read_inputs
+from orient_deploy.runner.inputs import read_flag, read_inputs
 from orient_deploy.runner.log import Log
 from orient_deploy.runner.outputs import Outputs
 from orient_deploy.runner.summary import write_summary
@@ -18,6 +18,7 @@ __all__ = [
     "Outputs",
     "PullRequest",
     "read_event",
+    "read_flag",
     "read_inputs",
     "write_summary",
 ]

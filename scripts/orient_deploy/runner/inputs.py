@@ -41,19 +41,10 @@ def read_inputs(cls: type[T], env: Mapping[str, str]) -> T:
             if not hasattr(cls, field):  # a default stands on the class
                 wrong.append((f"input '{name}' is not set", "it has no default", f"Set '{name}'"))
         elif kind in ("bool", bool):
-            word = text.strip()
-            if word in _TRUE or word in _FALSE:
-                values[field] = word in _TRUE
-            else:
-                quoted = repr(word if len(word) <= _SHOWN else word[:_SHOWN] + "…")
-                allowed = ", ".join(_TRUE + _FALSE)
-                wrong.append(
-                    (
-                        f"input '{name}' is {quoted}",
-                        f"only {allowed} are allowed",
-                        f"Write 'true' or 'false', or leave '{name}' empty",
-                    )
-                )
+            try:
+                values[field] = read_flag(name, text)
+            except InputError as error:
+                wrong.append((error.what, error.why, error.next_step))
         elif kind in ("str", str):
             values[field] = text
         else:
@@ -63,6 +54,23 @@ def read_inputs(cls: type[T], env: Mapping[str, str]) -> T:
         said = "".join(f"{w}: {y}. {n}.\n" for w, y, n in before)
         raise InputError(said + what, why, f"{next_step}.")
     return cls(**values)
+
+
+def read_flag(name: str, text: str) -> bool:
+    """The input `name`, which is not empty, as a flag.
+
+    Raises:
+        InputError: it is no flag.
+    """
+    word = text.strip()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    quoted = repr(word if len(word) <= _SHOWN else word[:_SHOWN] + "…")
+    raise InputError(
+        f"input '{name}' is {quoted}",
+        f"only {', '.join(_TRUE + _FALSE)} are allowed",
+        f"Write 'true' or 'false', or leave '{name}' empty",
+    )
 
 
 def _fields(cls: type) -> dict[str, object]:

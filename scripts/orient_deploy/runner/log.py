@@ -40,6 +40,8 @@ _SGR = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34}
 _LEVEL_STYLE: dict[Level, Style] = {"error": "red", "warning": "yellow", "notice": "blue"}
 _KEPT = "\n\t"  # of what cannot be seen: it steers no terminal
 _LINE_ENDS = re.compile(r"\r\n|[\r\u0085\u2028\u2029\v\f]")
+# Sequences that steer a terminal (ECMA-48, 5.4): a program in a build may be told to use colours.
+_STEERING = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _COMMAND = re.compile(r"^((?:[ \t]|\x1b\[[0-9]+m)*)::|##\[", re.MULTILINE)
 
 
@@ -67,6 +69,11 @@ class Log:
             for part in parts
         )
         self._write(_COMMAND.sub(_defuse, text))
+
+    def relay(self, text: str) -> None:
+        """Print what another program printed: at once, as `say` does, and without its colours."""
+        self.say(_STEERING.sub("", text))
+        self._stream.flush()
 
     def error(
         self, message: str, *, title: str = "", file: str = "", line: int = 0, column: int = 0
@@ -121,8 +128,10 @@ class Log:
         finally:
             self._write("::endgroup::")
 
-    def mask(self, value: str) -> None:
+    def mask(self, value: str) -> tuple[str, ...]:
         """Have the runner hide `value` from now on: each line of it that is long enough.
+
+        Returns those lines, for whoever hides them elsewhere.
 
         Lines are masked one by one and short ones left out, because the runner, given the whole,
         masks every line however short (ActionCommandManager.cs:444): one `}` would blank all JSON.
@@ -143,6 +152,7 @@ class Log:
             for line in dict.fromkeys(long_enough):
                 self._write(f"::add-mask::{_escape_data(line)}")
             self._stream.flush()
+        return tuple(dict.fromkeys(long_enough))
 
     def _paint(self, style: Style, text: str) -> str:
         return f"\x1b[{_SGR[style]}m{text}\x1b[0m" if self._colour else text

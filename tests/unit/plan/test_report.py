@@ -500,6 +500,19 @@ def test_the_summary_of_an_error_holds_its_three_parts() -> None:
     )
 
 
+@given(st.lists(FOREIGN, min_size=1, max_size=3))
+@example(["a ``` b", "````", "</code></pre><img>", "\tkept"])
+def test_the_lines_of_a_log_stay_in_their_block(lines: list[str]) -> None:
+    error = InputError("it is odd", "it has", "Write it")
+    error.excerpt = tuple(lines)
+
+    whole = error_markdown(error)
+
+    shape = Shape(whole)
+    assert whole.startswith("### it is odd\n\nit has. Write it.\n\n```")
+    assert shape.elements == ["h3", "/h3", "p", "/p", "pre", "code", "/code", "/pre"]
+
+
 @given(FOREIGN)
 def test_a_foreign_text_in_an_error_is_only_text(text: str) -> None:
     def shapes(of: str) -> list[list[str]]:

@@ -331,9 +331,10 @@ def test_on_a_laptop_a_group_is_a_heading() -> None:
 def test_a_mask_hides_each_line(value: str, hidden: set[str]) -> None:
     out, stream = log()
 
-    out.mask(value)
+    lines = out.mask(value)
 
     assert runner_files.masks(printed(stream)) == hidden
+    assert set(lines) == hidden
 
 
 @pytest.mark.parametrize("in_actions", [True, False])
@@ -350,6 +351,26 @@ def test_a_value_that_would_blank_our_outputs_is_refused(value: str, in_actions:
 def test_on_a_laptop_a_mask_prints_nothing() -> None:
     out, stream = log(in_actions=False)
 
-    out.mask("hunter22")
+    assert out.mask("hunter22") == ("hunter22",)
 
     assert printed(stream) == b""
+
+
+@given(FOREIGN)
+@example("#5 0.1 ok\n::error::x\n\x1b[31m::error::x\x1b[0m ##[group]")
+@example("#\x1b[1m#[error]x")
+def test_what_another_program_prints_is_no_command(text: str) -> None:
+    out, stream = log()
+
+    out.relay(text)
+
+    assert runner_files.commands(printed(stream), any_name=True) == []
+
+
+def test_what_another_program_prints_is_shown_at_once_and_without_its_colours() -> None:
+    raw = io.BytesIO()
+    out = Log(io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8"), True)  # type: ignore[arg-type]  # BytesIO is raw enough
+
+    out.relay("#5 \x1b[1;32mdone\x1b[0m\x1b[K\n#6 next")
+
+    assert raw.getvalue() == b"#5 done\n#6 next\n"

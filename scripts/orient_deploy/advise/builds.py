@@ -87,7 +87,10 @@ class Workflow:
     builds: tuple[Build, ...] = ()
     filters: tuple[Filter, ...] = ()
     branches: tuple[str, ...] = ()  # `on.push.branches`
+    branches_ignore: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()  # `on.push.paths`
+    paths_ignore: tuple[str, ...] = ()
+    by_push: bool = True  # whether a push to a branch may start it, by itself or through another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +267,16 @@ def _is_paths_filter(step: Value) -> bool:
     return bool(re.match(r"[^@]+/paths-filter(?:@|\Z)", text(step, "uses")))
 
 
+def _is_by_push(on: Value) -> bool:
+    """Whether `on` names pushes to branches, or another workflow that may be started by them."""
+    named = set(_texts(on if isinstance(on, list) else [on, *(name for name, _ in pairs(on))]))
+    if named & {"workflow_call", "workflow_run"}:
+        return True
+    limits = {name for name, _ in pairs(on, "push")}
+    tags_only = limits & {"tags", "tags-ignore"} and not limits & {"branches", "branches-ignore"}
+    return "push" in named and not tags_only
+
+
 def _is_file(filters: str) -> bool:
     """As paths-filter tells a file's name from filters given in place."""
     return bool(filters) and "\n" not in filters and ":" not in filters
@@ -312,7 +325,10 @@ class _WorkflowReading:
             builds=tuple(builds[:MAX_BUILDS]),
             filters=tuple(self._filters()),
             branches=_texts(items(push, "branches")),
+            branches_ignore=_texts(items(push, "branches-ignore")),
             paths=_texts(items(push, "paths")),
+            paths_ignore=_texts(items(push, "paths-ignore")),
+            by_push=_is_by_push(get(self.document, "on")),
         )
 
     def _filters(self) -> Iterator[Filter]:

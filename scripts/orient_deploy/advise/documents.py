@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 MAX_BYTES = 256 * 1024  # a second's work; the longest workflows in the wild have a quarter of it
@@ -19,8 +20,12 @@ Value = Any  # text, or a list or a mapping (by text) of values
 EXPRESSION = re.compile(r"\$\{\{((?:(?!\}\}).){0,500})\}\}", re.DOTALL)
 
 
+@lru_cache(maxsize=64)  # who looks at many commits meets the same files again
 def read_yaml(data: bytes) -> Value:
-    """The only document of the text; None when there is none, or it is not one."""
+    """The only document of the text; None when there is none, or it is not one.
+
+    The same text gives the same value: nobody may change it.
+    """
     if len(data) > MAX_BYTES:
         return None
     import yaml

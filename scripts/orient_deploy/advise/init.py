@@ -22,11 +22,10 @@ from orient_deploy.advise.builds import (
 )
 from orient_deploy.advise.dockerfile import narrower, places_of, sources, takes
 from orient_deploy.advise.documents import has_expression
-from orient_deploy.advise.filters import Filter
+from orient_deploy.advise.lists import folded, list_of, names_of
 from orient_deploy.config import parse
 from orient_deploy.config.globs import list_problem, problem
 from orient_deploy.config.load import DEFAULT_PATH
-from orient_deploy.config.problem import shown
 
 MOST_IMAGES = 256  # jobs of one matrix
 LEFT_OUT_SHOWN = 20
@@ -246,27 +245,16 @@ def _common_start(texts: Sequence[str]) -> str:
 
 
 def _with_watch(image: _Image, workflows: Sequence[Workflow]) -> _Image:
-    by_path = {workflow.path: workflow for workflow in workflows}
-    for build in image.builds:
-        workflow = by_path.get(build.source)
-        near = [workflow] if workflow else []
-        names = _filter_names(build, [*near, *(one for one in workflows if one not in near)])
-        found = [_filter_named(name, near, workflows) for name in names]
-        lists = [one for one in found if one is not None and one.patterns]
-        if lists:
-            return _watching(image, lists, workflows)
-    for build in image.builds:
-        workflow = by_path.get(build.source)
-        if workflow and workflow.paths and len({one.dockerfile for one in workflow.builds}) == 1:
-            patterns, remarks = _usable(workflow.paths)
-            if patterns:
-                return replace(
-                    image,
-                    watch=tuple(patterns),
-                    watch_from=f"on.push.paths of {workflow.path}",
-                    remarks=tuple(remarks),
-                )
-    return image
+    found = list_of(image.builds, workflows)
+    if found is None:
+        return image
+    return replace(
+        image,
+        watch=found.patterns,
+        watch_from=found.source,
+        remarks=found.remarks,
+        filter_names=found.filters,
+    )
 
 
 def _with_narrower(image: _Image, dockerfiles: Mapping[str, bytes], places: Set[str]) -> _Image:
@@ -279,86 +267,6 @@ def _with_narrower(image: _Image, dockerfiles: Mapping[str, bytes], places: Set[
         build.dockerfile, build.context, dockerfiles[build.dockerfile], places
     )
     return replace(image, narrower=found, why_not_narrower=why_not)
-
-
-def _filter_names(build: Build, workflows: Sequence[Workflow]) -> list[str]:
-    """The filters that this build goes by: those its `if` asks for, else those called like it."""
-    known = {one.name for workflow in workflows for one in workflow.filters}
-    asked = [name for name in build.asked if name in known]
-    if asked:
-        return asked
-    called = {_folded(name) for name in _names(build)}
-    same = sorted(name for name in known if _folded(name) in called)
-    if same:
-        return same[:1]
-    folder = posixpath.dirname(build.dockerfile)
-    own = {
-        one.name
-        for workflow in workflows
-        for one in workflow.filters
-        if folder and any(text.startswith(f"{folder}/*") for text in one.patterns)
-    }
-    return sorted(own) if len(own) == 1 else []
-
-
-def _filter_named(
-    name: str, near: Sequence[Workflow], workflows: Sequence[Workflow]
-) -> Filter | None:
-    """The filter of that name in the workflow that builds, else in the first that has one."""
-    for workflow in [*near, *workflows]:
-        for one in workflow.filters:
-            if one.name == name:
-                return one
-    return None
-
-
-def _watching(image: _Image, lists: Sequence[Filter], workflows: Sequence[Workflow]) -> _Image:
-    first = lists[0]
-    remarks = [remark for one in lists for remark in one.differences]
-    patterns = list(dict.fromkeys(text for one in lists for text in one.patterns))
-    if len(lists) > 1 and any(text.startswith("!") for text in patterns):
-        patterns = [text for text in patterns if not text.startswith("!")]
-        remarks.append("joined, the lists exclude nothing: what one leaves out another may want")
-    for workflow in workflows:
-        for other in workflow.filters:
-            if other.name == first.name and other.source != first.source and len(lists) == 1:
-                remarks += _compared(first, other)
-    names = tuple(dict.fromkeys(one.name for one in lists))
-    return replace(
-        image,
-        watch=tuple(patterns),
-        watch_from=f"filter {' and '.join(names)} of {first.source}",
-        remarks=tuple(dict.fromkeys(remarks)),
-        filter_names=names,
-    )
-
-
-def _compared(one: Filter, other: Filter) -> Iterator[str]:
-    lacking = [text for text in one.patterns if text not in other.patterns]
-    besides = [text for text in other.patterns if text not in one.patterns]
-    if lacking:
-        yield f"{other.source} lacks {', '.join(lacking)}"
-    if besides:
-        yield f"{other.source} has besides {', '.join(besides)}"
-
-
-def _usable(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """GitHub's own patterns, which mean the same here but for what this dialect refuses."""
-    patterns: list[str] = []
-    remarks: list[str] = []
-    for text in texts:
-        refused = problem(text)
-        if refused is None:
-            patterns.append(text)
-        elif refused[1] and not text.startswith("!"):
-            patterns.append(refused[1])
-            remarks.append(f"{shown(text)} {refused[0]}")
-        else:
-            remarks.append(f"{shown(text)} {refused[0]}: left out")
-    patterns = [text for text in dict.fromkeys(patterns) if text != "auto"]
-    while patterns and list_problem(patterns):
-        remarks.append(f"{patterns.pop(0)} excludes from nothing: left out")
-    return patterns, remarks
 
 
 def _common(images: Sequence[_Image]) -> tuple[str, ...]:
@@ -435,22 +343,6 @@ def _with_services(image: _Image, evidence: Evidence) -> _Image:
     )
 
 
-def _names(build: Build) -> list[str]:
-    """What the image may be called, as its Dockerfile and its build have it; best first."""
-    name = posixpath.basename(build.dockerfile)
-    suffix = re.sub(r"(?i)\A(?:dockerfile|containerfile)\.?|\.dockerfile\Z", "", name)
-    folders = [part for part in posixpath.dirname(build.dockerfile).split("/") if part]
-    telling = [part for part in folders if part.lower() not in _DULL]
-    return [one for one in (*build.names, suffix, *reversed(telling[-2:])) if one]
-
-
-_DULL = frozenset({"docker", "build", "src", "packages", "apps", "services", "cmd", "images"})
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[._-]+", "-", name.lower()).strip("-")
-
-
 def _with_names(images: Sequence[_Image], repository: str) -> list[_Image]:
     """Each image with a name of its own."""
     taken: set[str] = set()
@@ -459,7 +351,7 @@ def _with_names(images: Sequence[_Image], repository: str) -> list[_Image]:
     for image in images:
         own = len(image.filter_names) == 1 and filters.count(image.filter_names) == 1
         name, origin = _name(image, own, taken, repository)
-        taken.add(_folded(name))
+        taken.add(folded(name))
         named.append(replace(image, name=name, name_from=origin))
     return named
 
@@ -486,20 +378,20 @@ def _name(image: _Image, own_filter: bool, taken: set[str], repository: str) -> 
     candidates: list[tuple[str, str]] = []
     if own_filter:
         candidates.append((image.filter_names[0], "the filter's name"))
-    called = {_folded(name) for name in _names(replace(image.build, names=()))}
-    services = [one for one in image.services if _folded(one) in called] or image.services
+    called = {folded(name) for name in names_of(replace(image.build, names=()))}
+    services = [one for one in image.services if folded(one) in called] or image.services
     if len(services) == 1:
         candidates.append((services[0], "the Compose service's name"))
     candidates += [(name, f"as in {image.build.by}") for name in image.build.names]
-    candidates += [(name, f"from {image.build.dockerfile}") for name in _names(image.build)]
+    candidates += [(name, f"from {image.build.dockerfile}") for name in names_of(image.build)]
     if "/" not in image.build.dockerfile:
         candidates.append((repository.rpartition("/")[2], "the repository's name"))
     usable = [(_image_name(name), origin) for name, origin in candidates if _image_name(name)]
     for name, origin in usable:
-        if _folded(name) not in taken:
+        if folded(name) not in taken:
             return name, origin
     first = usable[0][0][:60] if usable else "image"
-    number = next(number for number in range(1, 999) if _folded(f"{first}-{number}") not in taken)
+    number = next(number for number in range(1, 999) if folded(f"{first}-{number}") not in taken)
     return f"{first}-{number}", "no better name was found"
 
 

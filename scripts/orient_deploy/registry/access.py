@@ -231,7 +231,8 @@ class Access:
         login, problem = self._credentials.of(registry), self._credentials.problem(registry)
         if problem and login is None:
             return Doubt(told, f"{problem}, so no login was tried")
-        realm = host.challenge.realm if host.challenge else ""
+        tokens = host.challenge if host.challenge and host.challenge.scheme == "bearer" else None
+        realm = tokens.realm if tokens else ""
         if login and realm and _login_for(host, repository, realm) != registry:
             service = urlsplit(realm).netloc
             return Doubt(

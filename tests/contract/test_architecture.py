@@ -25,6 +25,7 @@ EDGES = {
         *("config", "config.globs", "config.load", "config.problem", "history.model"),
         *("inputs.patterns", "plan.decide", "plan.model", "plan.report", "plan.wording", "runner"),
     },
+    "buildx": {"plan.report", "registry.manifest", "registry.reference"},
     "config": set(),
     "github": set(),
     "history": {"runner.event"},

@@ -28,6 +28,7 @@ from orient_deploy.registry.manifest import (
     children,
     config_digest,
     labels_and_creation,
+    layer_sizes,
 )
 from orient_deploy.registry.model import Absent, Answer, Described, Found, Unknown
 from orient_deploy.registry.reference import (
@@ -58,7 +59,7 @@ class Registry:
         timeout_s: float = TIMEOUT_S,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._transport = Transport(connections=WORKERS, sleep=sleep)
         self._access = Access(self._transport, credentials)
 
@@ -96,6 +97,14 @@ class Registry:
             InputError: one of them is no name.
         """
         return self._known(wanted, _complete)
+
+    def size_bytes(self, repository: str, reference: str) -> int | Absent | Unknown:
+        """What the layers of all its platforms take, compressed, each layer counted once.
+
+        Raises:
+            InputError: one of them is no name.
+        """
+        return self._known([(repository, reference)], _size_bytes)[0]
 
     def tags(self, repository: str) -> list[str] | Unknown:
         """All tags, sorted; none for a repository that does not exist.
@@ -149,7 +158,7 @@ class Registry:
         The threads are left behind at the end of the time: a name that does not resolve and a
         server that sends a byte a second must hold nobody.
         """
-        call = Call(self._timeout_s)
+        call = Call(self.timeout_s)
         answers: list[_T | Doubt] = [call.late() for _ in questions]
         waiting = iter(range(len(questions)))
         lock = threading.Lock()
@@ -218,6 +227,22 @@ def _complete(asking: Asking, reference: str, depth: int = DEPTH) -> Answer:
         if not isinstance(part, Found):
             return part
     return answer
+
+
+def _size_bytes(asking: Asking, reference: str) -> int | Absent | Unknown:
+    found, content = asking.content(reference)
+    if not isinstance(found, Found):
+        return found
+    if found.media_type not in INDEXES:
+        return sum(layer_sizes(content).values())
+    layers: dict[str, int] = {}
+    for image in children(content) or ():
+        if not image.attestation:
+            child, content = asking.content(image.digest)
+            if not isinstance(child, Found):
+                return child
+            layers |= layer_sizes(content)
+    return sum(layers.values())
 
 
 def _tags(asking: Asking) -> list[str] | Unknown:

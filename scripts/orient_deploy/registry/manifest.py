@@ -78,6 +78,17 @@ def config_digest(manifest: bytes) -> str:
     return digest if isinstance(digest, str) and is_digest(digest) else ""
 
 
+def layer_sizes(manifest: bytes) -> dict[str, int]:
+    """The layers of an image by digest, and the bytes of each as it is pulled."""
+    listed = _object(manifest).get("layers")
+    found = {}
+    for one in listed if isinstance(listed, list) else ():
+        name, size = (one.get("digest"), one.get("size")) if isinstance(one, dict) else ("", 0)
+        if isinstance(name, str) and isinstance(size, int):
+            found[name] = size
+    return found
+
+
 def labels_and_creation(config: bytes) -> tuple[Mapping[str, str], float | None]:
     """The labels of an image, and when it was made."""
     found = _object(config)

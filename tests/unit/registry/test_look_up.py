@@ -341,6 +341,34 @@ def test_what_is_no_index_is_complete(client: Client, plain: ImageRegistry, push
     assert isinstance(answer, Found) and answer.digest == pushed.digest
 
 
+@pytest.mark.parametrize("media_type", [OCI_IMAGE, DOCKER_IMAGE])
+def test_an_image_takes_what_its_layers_take(
+    client: Client, plain: ImageRegistry, pusher: Pusher, media_type: str
+) -> None:
+    pusher.image("inputs-1", media_type=media_type)
+
+    size = client().size_bytes(f"{plain.host}/{pusher.path}", "inputs-1")
+
+    assert size == len(b"a layer")
+
+
+def test_the_platforms_of_an_index_share_layers(
+    client: Client, plain: ImageRegistry, pusher: Pusher
+) -> None:
+    """Of attestations nobody pulls a layer."""
+    one, two = pusher.image(labels={"n": "1"}), pusher.image(labels={"n": "2"})
+    attestation = pusher.image(labels={"n": "3"}).as_child(os="unknown", architecture="unknown")
+    pusher.index([one.as_child(), two.as_child(), attestation], "inputs-1")
+    name = f"{plain.host}/{pusher.path}"
+
+    assert client().size_bytes(name, "inputs-1") == len(b"a layer")
+    assert client().size_bytes(name, "inputs-2") == Absent()
+
+    pusher.delete(two.digest)
+
+    assert client().size_bytes(name, "inputs-1") == Absent()
+
+
 def test_all_tags_are_listed(client: Client, plain: ImageRegistry, pusher: Pusher) -> None:
     names = ["b", "a", "inputs-1", "inputs-2", "c"]
     pusher.image(*names)

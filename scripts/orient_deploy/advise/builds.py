@@ -104,6 +104,16 @@ class Evidence:
     unusable: tuple[str, ...] = field(default=())
 
 
+def is_workflow(path: str) -> bool:
+    """Whether GitHub runs the file."""
+    return _WORKFLOW.match(path) is not None
+
+
+def is_dockerfile(path: str) -> bool:
+    """Whether the file is called like a Dockerfile of the repository's own."""
+    return _DOCKERFILE.search(path) is not None and not _FOREIGN.search(path)
+
+
 def is_side(path: str) -> bool:
     """Whether the path says that it is for development or tests."""
     return _SIDE.search(path) is not None
@@ -144,11 +154,7 @@ def gather(
 ) -> Evidence:
     """What the files tell; `repository` is owner/name, '' where it is not known."""
     present = frozenset(path for path in listing if _can_be_configured(path))
-    dockerfiles = tuple(
-        path
-        for path in listing
-        if _DOCKERFILE.search(path) and not _FOREIGN.search(path) and path in present
-    )
+    dockerfiles = tuple(path for path in listing if is_dockerfile(path) and path in present)
     unusable: list[str] = []
     workflows: list[Workflow] = []
     compose: list[Build] = []

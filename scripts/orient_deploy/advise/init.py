@@ -437,7 +437,7 @@ def _render(
         lines += _image_lines(image, everywhere)
     if everywhere:
         lines += ["", "watch-all:  # in each of the lists"]
-        lines += [f"  - {_scalar(text)}" for text in everywhere]
+        lines += [f"  - {scalar(text)}" for text in everywhere]
     if left_out:
         lines += ["", "# Left out; read were workflows and Compose files, no scripts:"]
         lines += [f"#   {_comment(one)}" for one in left_out[:LEFT_OUT_SHOWN]]
@@ -459,37 +459,37 @@ def _branches(
             note = f"the default branch; {workflow.path} runs on pushes to it"
         else:
             note = f"{workflow.path} runs on pushes to them"
-        texts = ", ".join(_scalar(text) for text in dict.fromkeys(usable))
+        texts = ", ".join(scalar(text) for text in dict.fromkeys(usable))
         return [f"branches: [{texts}]  # {_comment(note)}"]
     return []
 
 
 def _image_lines(image: _Image, everywhere: Sequence[str]) -> Iterator[str]:
     build = image.build
-    yield f"  {_scalar(image.name)}:  # {_comment(image.name_from)}"
-    yield f"    dockerfile: {_scalar(build.dockerfile)}  # {_comment(build.by)}"
+    yield f"  {scalar(image.name)}:  # {_comment(image.name_from)}"
+    yield f"    dockerfile: {scalar(build.dockerfile)}  # {_comment(build.by)}"
     if build.source == build.dockerfile:
-        yield f"    context: {_scalar(build.context)}  # a guess, from what the file copies"
+        yield f"    context: {scalar(build.context)}  # a guess, from what the file copies"
     elif build.context != ".":
-        yield f"    context: {_scalar(build.context)}"
+        yield f"    context: {scalar(build.context)}"
     if _STAGE.fullmatch(build.target):
-        yield f"    target: {_scalar(build.target)}"
+        yield f"    target: {scalar(build.target)}"
     yield from _repository_lines(image)
     own = [text for text in image.watch if text not in everywhere]
     if own:
         yield f"    watch:  # {_comment(image.watch_from)}"
         yield from (f"      # {_comment(remark)}" for remark in image.remarks)
-        yield from (f"      - {_scalar(text)}" for text in own)
+        yield from (f"      - {scalar(text)}" for text in own)
     else:
         yield "    watch: [auto]  # no list was found: everything in the build context counts"
         if image.narrower:
-            texts = ", ".join(map(_scalar, image.narrower))
+            texts = ", ".join(map(scalar, image.narrower))
             note = "narrower: what its Dockerfile names; check before use"
             yield f"    # watch: [{_comment(texts)}]  # {note}"
         elif image.why_not_narrower:
             yield f"    # no narrower list: {_comment(shortened(image.why_not_narrower))}"
     if image.services and image.services != (image.name,):
-        names = ", ".join(map(_scalar, image.services))
+        names = ", ".join(map(scalar, image.services))
         yield f"    services: [{names}]  # {_comment(image.services_from)}"
     elif not image.services:
         why = image.side_services or "no Compose file for production names it"
@@ -518,7 +518,7 @@ def _repository_lines(image: _Image) -> Iterator[str]:
     if image.shared:
         yield f"    # no repository: {_comment(image.shared)} has several images, apart by tag only"
     elif _REPOSITORY.fullmatch(repository) and len(repository) <= 255:
-        yield f"    repository: {_scalar(repository)}  # where it is pushed now"
+        yield f"    repository: {scalar(repository)}  # where it is pushed now"
     elif repository:
         where = _comment(image.build.repository)
         yield f"    # repository: to be filled in; it is pushed to {where}"
@@ -529,9 +529,9 @@ def _machine_lines(image: _Image) -> Iterator[str]:
     ways = [one for one in image.builds if one.source == build.source]
     platforms = list(dict.fromkeys(one for way in ways for one in way.platforms))
     if platforms:
-        yield f"    platforms: [{', '.join(map(_scalar, platforms))}]"
+        yield f"    platforms: [{', '.join(map(scalar, platforms))}]"
     if image.build_args:
-        rows = ", ".join(f"{name}: {_scalar(value)}" for name, value in image.build_args)
+        rows = ", ".join(f"{name}: {scalar(value)}" for name, value in image.build_args)
         yield f"    build-args: {{{rows}}}"
     if image.open_args:
         names = ", ".join(f"{name} ({why})" for name, why in image.open_args)
@@ -544,10 +544,10 @@ def _machine_lines(image: _Image) -> Iterator[str]:
         if any(has_expression(one) or not one.isprintable() for one in labels):
             yield f"    # runner: to be filled in; now {_comment(' '.join(labels))}"
         else:
-            yield f"    runner: [{', '.join(map(_scalar, labels))}]"
+            yield f"    runner: [{', '.join(map(scalar, labels))}]"
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
     """A text as YAML, in quotes where it needs them; it holds no control character."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS and not re.match(r"\.?[0-9]", text):
         return text

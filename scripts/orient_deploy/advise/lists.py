@@ -64,15 +64,15 @@ class OnPush:
     paths: Selection | None = None  # the run needs a change of one of them
     paths_ignore: Selection | None = None  # and one outside these
 
-    def builds(self, changed: Sequence[str]) -> bool:
-        """Whether a push with these changes builds the image."""
+    def counted(self, changed: Sequence[str]) -> list[str]:
+        """The changed paths for which a push builds the image; none: it does not."""
         if self.paths is not None and not any(map(self.paths.matches, changed)):
-            return False
+            return []
         if self.paths_ignore is not None and all(map(self.paths_ignore.matches, changed)):
-            return False
+            return []
         if self.watch is None:
-            return True
-        return any(map(compile_patterns(self.watch.patterns).matches, changed))
+            return list(changed)
+        return list(filter(compile_patterns(self.watch.patterns).matches, changed))
 
 
 Place = tuple[str, str, str]  # Dockerfile, context, target

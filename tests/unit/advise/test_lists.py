@@ -78,13 +78,13 @@ def test_a_push_builds_what_workflow_and_filter_let_through(
 ) -> None:
     found = _built(ci=_workflow({"push": push}))
 
-    assert {name for name, one in found.items() if one.builds(changed)} == builds
+    assert {name for name, one in found.items() if one.counted(changed)} == builds
 
 
 def test_an_image_without_a_filter_is_built_by_every_run() -> None:
     found = _built(ci=_workflow("push", filters=None, conditional=False))
 
-    assert all(one.watch is None and one.builds(["docs/a"]) for one in found.values())
+    assert all(one.watch is None and one.counted(["docs/a"]) for one in found.values())
 
 
 def test_the_filter_of_the_workflow_itself_counts() -> None:

@@ -45,7 +45,8 @@ PURE = ("inputs", "plan")
 HARMLESS = {
     *("__future__", "bisect", "collections", "collections.abc", "dataclasses", "difflib"),
     *("functools", "hashlib", "itertools", "json", "os.path.commonprefix", "re", "shlex", "typing"),
-    *("pathspec.pattern", "pathspec.util"),
+    *("pathspec.pattern", "pathspec.util", "yaml"),
+    *("posixpath.basename", "posixpath.join", "posixpath.normpath"),
 }
 
 
@@ -64,7 +65,8 @@ def _imports(node: ast.AST, *, types: bool) -> Iterator[tuple[str, bool]]:
             inner = f"{node.module}.{one.name}"
             # `from package import module` names a module; anything else a thing in one.
             named = node.module == PACKAGE or _is_module(inner)
-            yield (inner if named or node.module == "os.path" else node.module), types
+            paths = node.module in ("os.path", "posixpath")  # some of these read folders
+            yield (inner if named or paths else node.module), types
     elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         for statement in node.body:
             yield from _imports(statement, types=True)

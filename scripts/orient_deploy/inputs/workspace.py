@@ -1,0 +1,590 @@
+"""Which packages of a JavaScript workspace need each other, and what an image takes of them.
+
+Reads the manifests, settings and lockfile of pnpm, npm and yarn workspaces. A package of the
+workspace that could be meant is taken to be meant, unless the lockfile says otherwise. Never runs
+a package manager, and never leaves out what it cannot tell: then it says why.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cached_property
+from posixpath import join, normpath
+
+from orient_deploy.inputs.lockfile import LOCKFILES, PNPM, ROOT, YARN, read_lock
+from orient_deploy.inputs.lockfile.lock import LockProblem
+from orient_deploy.inputs.patterns import Selection, compile_patterns
+from orient_deploy.inputs.positions import Positions
+from orient_deploy.record import dataclass
+
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from orient_deploy.config.model import Image
+    from orient_deploy.inputs.lockfile.lock import Lock
+    from orient_deploy.inputs.reads import Reads
+    from orient_deploy.inputs.tree import Tree
+
+    Read = Callable[[str], bytes | None]
+
+MANIFEST = "package.json"
+PNPM_SETTINGS = "pnpm-workspace.yaml"
+# Lockfiles of managers whose workspaces are not told from them; they make a root all the same.
+_OTHER_LOCKFILES = ("bun.lock", "bun.lockb")
+MOST_MANIFESTS = 5000  # of one commit; each is fetched and read
+
+_GROUPS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
+# At the root of a workspace: what package managers, builds and compilers take their settings from.
+_ROOT_FILE = re.compile(
+    r".*\.(?:json|jsonc|json5|[cm]?[jt]s|toml)|\.[\w.-]*rc(?:\..*)?|\.env.*|\.yarnrc\.yml"
+    r"|\.node-version|\.tool-versions|\.pnpmfile\..*|pnpm-workspace\.yaml|pnpm-lock\.yaml|yarn\.lock"
+    r"|bun\.lockb?"
+)
+_ROOT_FOLDERS = ("patches", ".yarn/patches", ".yarn/plugins", ".yarn/releases")
+
+_PATH = re.compile(r"(?:\.{1,2}(?:/|\Z)|~/|/)")
+_FOLDER_PROTOCOLS = ("link:", "file:", "portal:")
+_ELSEWHERE = re.compile(
+    r"(?:git|https?|ssh|github|gitlab|bitbucket|gist|jsr)[:+]|[\w.-]+/[\w.-]+\Z"
+)
+_EXACT = re.compile(r"[=v ]*(\d+\.\d+\.\d+(?:[-+][\w.+-]+)?)\Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A package of a workspace, or a folder that one is linked to."""
+
+    folder: str  # from the root of the repository; '' is that
+    name: str = ""  # '' when its manifest has none
+    version: str = ""
+    asks: tuple[tuple[str, str], ...] = ()  # names and what is said of them, peers apart
+    peers: tuple[tuple[str, str], ...] = ()
+    problem: str = ""  # why the manifest could not be read
+
+
+def wanted_for_workspaces(tree: Tree) -> tuple[str, ...]:
+    """The files whose contents `read_workspaces` and what it returns may ask for."""
+    manifests = _manifests(tree)
+    folders = {_parent(path) for path in manifests}
+    names = (PNPM_SETTINGS, *LOCKFILES)
+    others = [path for folder in folders for name in names if (path := join(folder, name)) in tree]
+    return (*manifests[:MOST_MANIFESTS], *sorted(others))
+
+
+def read_workspaces(tree: Tree, read: Read) -> tuple[Workspace, ...]:
+    """The workspaces of a commit, those further up first; a package alone is one as well.
+
+    A root has settings or a lockfile of its own, and is no package of a workspace above it.
+    """
+    manifests = _manifests(tree)
+    folders = {_parent(path) for path in manifests}
+    names = (PNPM_SETTINGS, *LOCKFILES, *_OTHER_LOCKFILES)
+    found: list[Workspace] = []
+    for folder in sorted(folders, key=lambda one: (one.count("/") if one else -1, one)):
+        if folder and not any(join(folder, name) in tree for name in names):
+            continue
+        one = Workspace(folder, tree, read, manifests)
+        if one.globs is None and any(above.has_member(folder) for above in found):
+            continue  # a lockfile that somebody left there
+        found.append(one)
+    return tuple(found)
+
+
+class Workspace:
+    """The packages below one root. All folders are from the root of the repository."""
+
+    def __init__(self, root: str, tree: Tree, read: Read, manifests: Sequence[str]) -> None:
+        self.root = root
+        self._tree = tree
+        self._read = read
+        self._manifests = manifests
+        self._problems: list[str] = []
+        if len(manifests) > MOST_MANIFESTS:
+            self._problems.append(f"the commit has over {MOST_MANIFESTS:,} {MANIFEST} files")
+        self._settings = self._pnpm_settings()
+        self._root_manifest = self._manifest(root)
+        self.globs = self._members_globs()
+
+    @cached_property
+    def lock_path(self) -> str:
+        """The lockfile at the root, '' when it has none."""
+        own = (PNPM,) if self._settings is not None else LOCKFILES
+        return next((path for name in own if (path := join(self.root, name)) in self._tree), "")
+
+    @cached_property
+    def lock(self) -> Lock | LockProblem | None:
+        """What the lockfile says; None when there is none."""
+        content = self._read(self.lock_path) if self.lock_path else None
+        if content is None:
+            return None
+        asked = None
+        if self.lock_path.endswith(YARN):
+            asked = {
+                self._importer(folder): (*one.asks, *one.peers)
+                for folder, one in self.packages.items()
+            }
+        return read_lock(self.lock_path, content, asked)
+
+    @cached_property
+    def packages(self) -> Mapping[str, Package]:
+        """The packages by folder, that of the root among them."""
+        return {
+            folder: _package(folder, self._manifest(folder))
+            for folder in map(_parent, self._manifests[:MOST_MANIFESTS])
+            if folder == self.root or self.has_member(folder)
+        }
+
+    def has_member(self, folder: str) -> bool:
+        """Whether a folder is a package of this workspace, other than the root, if it is one."""
+        if self.globs is None or not _is_below(folder, self.root):
+            return False
+        return self.globs.matches(folder[len(self.root) :].lstrip("/"))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why it cannot be told which packages need each other; empty when it can."""
+        unread = [one.problem for one in self.packages.values() if one.problem]
+        return (*self._problems, *unread)
+
+    def closure(self, folders: Iterable[str]) -> frozenset[str]:
+        """These packages and all that they need, also by others; folders that are no packages of
+        the workspace too, and files, where one is linked to such."""
+        found = set(folders)
+        pending = list(found)
+        while pending:
+            for other in self._needs(pending.pop()):
+                if other not in found:
+                    found.add(other)
+                    pending.append(other)
+        return frozenset(found)
+
+    def package_of(self, path: str) -> str | None:
+        """The folder of the innermost package that holds a path; None: not even the root does."""
+        folder = _parent(path)
+        while folder not in self.packages:
+            if not folder:
+                return None
+            folder = _parent(folder)
+        return folder
+
+    def closures(self, read: Positions, counted: Positions, reads: Reads) -> dict[str, str]:
+        """Of the root's files that count, those that count by what they say: hex digests by path.
+
+        The lockfile, by what the packages resolve to whose manifests the image reads, with all
+        that they need; the manifest, as JSON without white space. Neither where it cannot be told.
+        """
+        found: dict[str, str] = {}
+        manifest = join(self.root, MANIFEST)
+        if self._counts(manifest, counted) and isinstance(self._root_manifest, dict):
+            found[manifest] = _digest(self._root_manifest)
+        if not self._counts(self.lock_path, counted) or self.problems:
+            return found
+        lock = self.lock
+        inside = [one for one in self.packages if self._counts(join(one, MANIFEST), read)]
+        if lock is None or isinstance(lock, LockProblem) or not inside:
+            return found
+        if any(_FETCHES.search(text) for _, text in reads.runs):
+            return found
+        importers = {self._importer(one) for one in self.closure(inside) if one in self.packages}
+        found[self.lock_path] = lock.closure(importers)
+        return found
+
+    def narrowed(self, image: Image, reads: Reads) -> Positions | str:
+        """What an image with `inputs: workspace` keeps of what it reads, or why all of it.
+
+        Kept are the closure of its own package, the root's settings, and what the Dockerfile names
+        by itself rather than by a folder above it.
+        """
+        if self.problems:
+            return self.problems[0]
+        own = self._own(image, reads)
+        if isinstance(own, str):
+            return own
+        installed = {self.root} if _installs_root(reads) else set()
+        needed = self.closure(own | installed) - (installed - own)
+        kept = self._root_files() | Positions.of(
+            some for folder in needed for some in self._files_of(folder).ranges
+        )
+        for source in reads.sources:
+            positions = source.positions
+            if source.explicit or not source.whole or not self._spans_packages(positions):
+                kept = kept | positions
+        return kept
+
+    def _own(self, image: Image, reads: Reads) -> set[str] | str:
+        """The packages an image is built from, or why that is not known."""
+        others = [one for one in self.packages.values() if one.folder != self.root]
+        if not others:
+            return {self.root}
+        holder = self.package_of(image.dockerfile)
+        found = {holder} if holder is not None and holder != self.root else set()
+        for _, text in reads.runs:
+            for name in _named_by(text):
+                found.update(one.folder for one in others if _is_meant(one, name, self.root))
+        if not found:
+            called = {
+                one.folder
+                for one in others
+                if image.name in (one.name, _last(one.name), _last(one.folder))
+            }
+            if len(called) != 1:
+                return (
+                    "no package holds its Dockerfile, none is named by a RUN line, and "
+                    f"{'several are' if called else 'none is'} called {image.name!r}"
+                )
+            found = called
+        return found
+
+    def _spans_packages(self, positions: Positions) -> bool:
+        """Whether it is a folder above packages that was copied, and not one of them."""
+        count = len(positions)
+        for folder in self.packages:
+            if folder != self.root:
+                shared = len(positions & Positions.of([self._below(folder)]))
+                if 0 < shared < count:
+                    return True
+        return False
+
+    def _files_of(self, folder: str) -> Positions:
+        """What a package holds without the packages within it; what a folder or a file holds."""
+        at = self._tree.position(folder)
+        if at is not None:
+            return Positions((range(at, at + 1),))
+        within = [
+            self._below(one) for one in self.packages if one != folder and _is_below(one, folder)
+        ]
+        return Positions.of([self._below(folder)]) - Positions.of(within)
+
+    def _root_files(self) -> Positions:
+        """The root's settings, and the patches it applies."""
+        below = self._below(self.root)
+        start = len(self.root) + 1 if self.root else 0
+        found = [
+            range(at, at + 1)
+            for at in below
+            if "/" not in (name := self._tree.paths[at][start:]) and _ROOT_FILE.fullmatch(name)
+        ]
+        found += [self._below(join(self.root, folder)) for folder in _ROOT_FOLDERS]
+        for path in self._patches():
+            at = self._tree.position(normpath(join(self.root, path)))
+            if at is not None:
+                found.append(range(at, at + 1))
+        return Positions.of(found)
+
+    def _patches(self) -> Iterator[str]:
+        for table in self._tables("patchedDependencies"):
+            for value in table.values():
+                path = value.get("path") if isinstance(value, dict) else value
+                if isinstance(path, str):
+                    yield path
+
+    def _needs(self, folder: str) -> frozenset[str]:
+        """What one package or folder needs itself."""
+        found = self._needed.get(folder)
+        if found is None:
+            one = self.packages.get(folder)
+            if one is None:
+                holder = self.package_of(folder)
+                within = {holder} if holder is not None and holder != self.root else set()
+                if join(folder, MANIFEST) in self._tree:
+                    one = _package(folder, self._manifest(folder))
+            else:
+                within = set()
+            if one is not None:
+                within.update(self._asked_by(one), self._everyones)
+            found = self._needed[folder] = frozenset(within - {folder})
+        return found
+
+    @cached_property
+    def _needed(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def _asked_by(self, package: Package) -> Iterator[str]:
+        lock = None if isinstance(self.lock, LockProblem) else self.lock
+        importer = self._importer(package.folder)
+        decided = False
+        if lock is not None and package.folder in self.packages and importer in lock.importers:
+            decided = lock.lists_links
+            for folder in lock.workspace_links(importer):
+                yield _from_root(normpath(join(self.root, folder)))
+        for name, text in package.asks:
+            yield from self._meant(name, text, package.folder, decided)
+        for name, text in package.peers:
+            yield from self._meant(name, text, package.folder, False)
+
+    @cached_property
+    def _everyones(self) -> frozenset[str]:
+        """What every package may be given in place of what it asks for."""
+        lock = self.lock
+        decided = lock is not None and not isinstance(lock, LockProblem) and lock.lists_links
+        found: set[str] = set()
+        for key in ("overrides", "resolutions"):
+            for table in self._tables(key):
+                for name, text in _flat(table):
+                    found.update(self._meant(name, text, self.root, decided))
+        return frozenset(found)
+
+    def _meant(self, name: str, text: str, folder: str, decided: bool) -> Iterator[str]:
+        """The folders of this repository that a dependency may mean.
+
+        `decided`: the lockfile has told already for what could also be meant of a registry.
+        """
+        if text.startswith("catalog:"):
+            text = self._catalog(text.partition(":")[2].strip() or "default", name)
+        if text.startswith("$"):  # npm: as the root asks for it
+            root = self.packages.get(self.root)
+            text = dict(root.asks).get(text[1:], "") if root else ""
+        protocol, colon, rest = text.partition(":")
+        if protocol == "workspace" and colon:
+            paths = [normpath(join(base, rest)) for base in (folder, self.root)]
+            known = [_from_root(path) for path in paths if self._is_here(_from_root(path))]
+            if known and (rest.startswith(".") or "/" in rest) and not rest.startswith("@"):
+                yield known[0]
+            else:
+                alias = rest.rpartition("@")[0]
+                yield from self._named.get(alias or name, ())
+        elif text.startswith(_FOLDER_PROTOCOLS) or _PATH.match(text):
+            path = _from_root(normpath(join(folder, rest if colon else text)))
+            if self._is_here(path):
+                yield path
+        elif not decided and not _ELSEWHERE.match(text):
+            if text.startswith("npm:"):
+                alias = text[4:]
+                at = alias.find("@", 1)
+                named, text = (alias, "") if at < 0 else (alias[:at], alias[at + 1 :])
+                # Yarn spells every range so.
+                if not re.match(r"[\d^~<>=*vx]|latest\Z", alias):
+                    name = named
+                else:
+                    text = alias
+            exact = _EXACT.match(text)
+            for other in self._named.get(name, ()):
+                if exact is None or self.packages[other].version == exact[1]:
+                    yield other
+
+    @cached_property
+    def _named(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, list[str]] = {}
+        for folder, one in self.packages.items():
+            if one.name:
+                found.setdefault(one.name, []).append(folder)
+        return found
+
+    def _catalog(self, catalog: str, name: str) -> str:
+        settings = self._settings or {}
+        tables = [settings.get("catalogs")]
+        found = tables[0].get(catalog) if isinstance(tables[0], dict) else None
+        if catalog == "default" and not isinstance(found, dict):
+            found = settings.get("catalog")
+        text = found.get(name) if isinstance(found, dict) else None
+        return text if isinstance(text, str) else ""
+
+    def _tables(self, key: str) -> Iterator[dict[str, object]]:
+        """The settings of that name, from each place where they may stand."""
+        manifest = self._root_manifest if isinstance(self._root_manifest, dict) else {}
+        for place in (manifest, manifest.get("pnpm"), self._settings):
+            table = place.get(key) if isinstance(place, dict) else None
+            if isinstance(table, dict):
+                yield table
+
+    def _importer(self, folder: str) -> str:
+        """A package as the lockfile names it."""
+        if folder == self.root:
+            return ROOT
+        return folder[len(self.root) + 1 :] if self.root else folder
+
+    def _is_here(self, path: str) -> bool:
+        """Whether there is such a file or folder; the root of the repository is not meant."""
+        return bool(path) and (path in self._tree or len(self._below(path)) > 0)
+
+    def _below(self, folder: str) -> range:
+        return self._tree.below(folder)
+
+    def _counts(self, path: str, positions: Positions) -> bool:
+        at = self._tree.position(path) if path else None
+        return at is not None and at in positions
+
+    def _manifest(self, folder: str) -> object:
+        """What a package.json says; a text: why it says nothing. None: there is none."""
+        path = join(folder, MANIFEST)
+        content = self._read(path)
+        if content is None:
+            return None
+        try:
+            said = json.loads(content.decode("utf-8-sig"))
+        except (ValueError, RecursionError):
+            return f"{path} is not JSON"
+        return said if isinstance(said, dict) else f"{path} is not an object"
+
+    def _pnpm_settings(self) -> dict[str, object] | None:
+        """What pnpm-workspace.yaml says; None when there is none."""
+        path = join(self.root, PNPM_SETTINGS)
+        content = self._read(path)
+        if content is None:
+            return None
+        import yaml  # costs 20 ms: only once there is something to read
+
+        try:
+            said = yaml.safe_load(content)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            said = ""
+        if said is None:
+            return {}
+        if not isinstance(said, dict):
+            self._problems.append(f"{path} cannot be read")
+            return {}
+        return said
+
+    def _members_globs(self) -> Selection | None:
+        """Which folders are packages, from the root; None: no others than the root."""
+        if self._settings is not None:
+            given = self._settings.get("packages", [])
+            ordered = False
+        else:
+            manifest = self._root_manifest if isinstance(self._root_manifest, dict) else {}
+            given = manifest.get("workspaces")
+            if isinstance(given, dict):
+                given = given.get("packages", [])
+            if given is None:
+                return None
+            ordered = f"{self.root}/{YARN}".lstrip("/") not in self._tree
+        if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+            self._problems.append(f"it is not told which packages {self.root or 'the root'} has")
+            return compile_patterns([])
+        texts = [text for one in given for text in _pattern(one)]
+        if not ordered:  # npm alone takes in again what it left out before
+            texts.sort(key=lambda text: text.startswith("!"))
+        return compile_patterns(texts)
+
+
+_FETCHES = re.compile(r"\bpnpm\b[^&|;\n]*\sfetch\b")
+_COMMAND = re.compile(r"&&|\|\||[;\n|]")
+_INSTALLS = re.compile(
+    r"""\b(?:pnpm|npm|yarn|bun)(?:\s+-\S+(?:[= ]\S+)?)*\s+(?:install|ci|i|add)\b
+      | \byarn\s*(?:--\S+\s*)*\Z""",
+    re.VERBOSE,
+)
+# (pnpm's own -w is the root.)
+_FILTERED = re.compile(r"\s(?:--filter(?:-prod)?|-F)\b|\bnpm\s.*\s(?:-w|--workspace)\b")
+_NAMED = re.compile(
+    r"\s(?:--filter(?:-prod)?|-F|--workspace|-w|--scope|--include)(?:=|\s+)"
+    r"(?P<option>'[^']+'|\"[^\"]+\"|[^\s'\"&|;]+)"
+    r"|\byarn\s+workspace\s+(?P<yarn>[^\s&|;]+)"
+    r"|\bfocus\s+(?P<focus>[^\s&|;]+)"
+    r"|\bturbo(?:@\S+)?\s+prune\s+(?P<prune>(?:[^\s&|;]+\s*)+)"
+)
+
+
+def _named_by(command: str) -> Iterator[str]:
+    """The packages that a RUN line names."""
+    for found in _NAMED.finditer(f" {command}"):
+        for text in (found["option"] or found["yarn"] or found["focus"] or found["prune"]).split():
+            one = text.strip("'\"")
+            if one and not one.startswith(("-", "!", "$")):
+                yield one
+
+
+def _is_meant(package: Package, text: str, root: str) -> bool:
+    """Whether a filter means a package: by its name, or by its folder."""
+    text = text.strip("^").removeprefix("...").removeprefix("^")
+    text = text.removesuffix("...").removesuffix("^")
+    text = text.partition("[")[0].strip("{}")
+    if text.startswith("./") or text == package.folder:
+        return _from_root(normpath(join(root, text))) == package.folder
+    if "*" in text:
+        return compile_patterns([text]).matches(package.name)
+    return text in (package.name, _last(package.name))
+
+
+def _installs_root(reads: Reads) -> bool:
+    """Whether the packages of the root are installed; also when it cannot be seen."""
+    installs = [
+        command
+        for _, text in reads.runs
+        for command in _COMMAND.split(text)
+        if _INSTALLS.search(command.strip())
+    ]
+    return not installs or any(
+        not _FILTERED.search(one) or "include-workspace-root" in one for one in installs
+    )
+
+
+def _package(folder: str, said: object) -> Package:
+    if not isinstance(said, dict):
+        return Package(folder=folder, problem=said if isinstance(said, str) else "")
+    name, version = said.get("name"), said.get("version")
+    asks: list[tuple[str, str]] = []
+    peers: list[tuple[str, str]] = []
+    for group in _GROUPS:
+        table = said.get(group)
+        if isinstance(table, dict):
+            pairs = [(key, text) for key, text in table.items() if isinstance(text, str)]
+            (peers if group == "peerDependencies" else asks).extend(pairs)
+    return Package(
+        folder=folder,
+        name=name if isinstance(name, str) else "",
+        version=version if isinstance(version, str) else "",
+        asks=tuple(asks),
+        peers=tuple(peers),
+    )
+
+
+def _flat(table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The names and texts of overrides: `a>b@1`, `a/**/b` and tables in tables speak of `b`."""
+    for key, value in table.items():
+        name = re.split(r">(?!=)|\*\*/", key)[-1].strip()
+        at = name.find("@", 1)
+        name = name if at < 0 else name[:at]
+        if isinstance(value, str):
+            yield name, value
+        elif isinstance(value, dict):
+            for inner, text in _flat(value):
+                yield (name if inner == "." else inner), text
+
+
+def _pattern(text: str) -> Iterator[str]:
+    """A glob of a workspace in the dialect of `patterns`, which is wider where they differ."""
+    sign = "!" if text.startswith("!") else ""
+    text = text[len(sign) :].strip()
+    text = normpath(text.removeprefix("/")) if text.strip("/") else ""
+    if text in ("", ROOT):
+        return
+    loose = re.sub(r"[@!+*?]\([^)]*\)|\?", "*", text)
+    if sign and loose != text:
+        return
+    yield sign + loose
+
+
+def _manifests(tree: Tree) -> list[str]:
+    return [
+        path
+        for path in tree.paths
+        if path.endswith(MANIFEST)
+        and (path == MANIFEST or path.endswith(f"/{MANIFEST}"))
+        and not f"/{path}".count("/node_modules/")
+    ]
+
+
+def _digest(value: object) -> str:
+    from hashlib import sha256
+
+    return sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _from_root(path: str) -> str:
+    """A cleaned path; '' for the root."""
+    return "" if path == ROOT else path
+
+
+def _is_below(folder: str, root: str) -> bool:
+    return folder != root and (not root or folder.startswith(f"{root}/"))

@@ -5,6 +5,8 @@ Holds what `git ls-tree -r -z` printed, and finds paths and folders in it. Never
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,16 +25,22 @@ class Tree:
     (('src/a', 'src/b'), range(0, 2), '120000', '1f2e', None)
     """
 
-    __slots__ = ("_positions", "paths", "rows")
+    __slots__ = ("_in_order", "_links", "_positions", "paths", "rows")
 
     def __init__(self, listing: bytes) -> None:
         """`listing` is the output of `git ls-tree -r -z`, or what would be."""
         self.rows: Sequence[bytes] = listing.split(b"\0")[:-1]  # b"100644 blob <id>\t<path>"
-        text = listing.decode("utf-8", "surrogateescape")
+        try:
+            text = listing.decode()
+            self._in_order = True  # as texts, which is the order of their bytes
+        except UnicodeDecodeError:
+            text = listing.decode("utf-8", "surrogateescape")
+            self._in_order = False
         self.paths: tuple[str, ...] = tuple(
             row[row.index("\t") + 1 :] for row in text.split("\0")[:-1]
         )
         self._positions: dict[str, int] | None = None
+        self._links: tuple[int, ...] | None = None if b"120000 " in listing else ()
 
     @classmethod
     def of(cls, entries: Iterable[tuple[str, str, str, str]]) -> Tree:
@@ -56,9 +64,26 @@ class Tree:
         """The positions of everything in a folder; of the whole tree for '' and '.'."""
         if folder in ("", "."):
             return range(len(self.paths))
-        wanted = folder.encode("utf-8", "surrogateescape")
-        # '0' is the byte after '/'.
-        return range(self._before(wanted + b"/"), self._before(wanted + b"0"))
+        return range(self.before(f"{folder}/"), self.before(f"{folder}0"))  # '0' is behind '/'
+
+    def before(self, path: str) -> int:
+        """How many paths come before this one in byte order."""
+        if self._in_order:
+            return bisect_left(self.paths, path)
+        return bisect_left(
+            self.rows,
+            path.encode("utf-8", "surrogateescape"),
+            key=lambda row: row.partition(b"\t")[2],
+        )
+
+    @property
+    def links(self) -> tuple[int, ...]:
+        """The positions of all symbolic links."""
+        if self._links is None:
+            self._links = tuple(
+                at for at, row in enumerate(self.rows) if row.startswith(b"120000 ")
+            )
+        return self._links
 
     def mode(self, at: int) -> str:
         """'100644', '100755', '120000' (a symbolic link) or '160000' (a submodule)."""
@@ -67,14 +92,3 @@ class Tree:
     def oid(self, at: int) -> str:
         """The id of the object: a blob's, or a submodule's commit."""
         return self.rows[at].partition(b"\t")[0].rpartition(b" ")[2].decode("ascii")
-
-    def _before(self, path: bytes) -> int:
-        """How many paths come before this one in byte order."""
-        low, high = 0, len(self.rows)
-        while low < high:
-            middle = (low + high) // 2
-            if self.rows[middle].partition(b"\t")[2] < path:
-                low = middle + 1
-            else:
-                high = middle
-        return low

@@ -1,7 +1,7 @@
 """Quotes, escapes and variables in the words of a Dockerfile, as the builder reads them.
 
-Decides what one word stands for, given the variables. Never knows where their values come from;
-a value may hold marks of the caller's for what it does not know, and they pass through.
+Decides what one word stands for, given the variables; what nobody can know stands for itself as
+a mark. Never knows where the values come from.
 
 Source: https://docs.docker.com/reference/dockerfile/#environment-replacement
 """
@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     # The value of a variable; None: it is not set.
     Lookup = Callable[[str], "str | None"]
 
+# Marks in a value and in what is made of it. No path can hold the first, and no Dockerfile that is
+# read on holds either.
+ANYTHING = "\0"  # any text
+ANY_NAME = "\1"  # any text without '/'
+
 # What Unicode, and with it the builder, takes for white space. (Python's own `strip` takes more.)
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
 _SPECIAL_PARAMETERS = "@*#?-$!0"
 _TO_READ = re.compile(r"[$'\"\\`<]")
+
+
+def has_mark(text: str) -> bool:
+    """Whether a part of the text is not known."""
+    return ANYTHING in text or ANY_NAME in text
 
 
 class Unreadable(Exception):
@@ -239,6 +249,8 @@ class _Reader:
         value = self._lookup(name)
         if value is None and self._keep_unset:
             return f"${{{name}/{pattern}/{replacement}}}"
+        if value and has_mark(value):
+            return ANYTHING
         expression = _expression(pattern, longest=True)
         if every and "$" in replacement:
             raise Unreadable("a replacement holds a $")
@@ -269,6 +281,8 @@ class _Reader:
 
 def _modified(name: str, value: str | None, modifier: str, word: str) -> str:
     kind = modifier[-1]
+    if value and has_mark(value):
+        return ANYTHING
     is_unset = value is None or (modifier[0] == ":" and not value)
     if kind == "-":
         return word if is_unset else value or ""

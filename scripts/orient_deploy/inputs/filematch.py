@@ -1,0 +1,91 @@
+"""The patterns of COPY and ADD: what Go's path.Match says, with its errors.
+
+`*` and `?` stop at '/', there is no `**`, names that begin with a dot are nothing special, and a
+class is `[a-z]` or `[^a-z]` (a '!' means nothing). Decides what a pattern matches; never looks at
+files. One difference: where a class can match '/', a path may match here that Go gives up on.
+
+Source: https://pkg.go.dev/path#Match
+"""
+
+from __future__ import annotations
+
+import re
+
+
+class BadPattern(Exception):
+    """The pattern is none: a class without end, or an escape with nothing behind it."""
+
+
+def has_wildcard(text: str) -> bool:
+    """Whether the builder takes the text for a pattern.
+
+    >>> has_wildcard("src/*.ts"), has_wildcard(r"src/\\*.ts")
+    (True, False)
+    """
+    at = 0
+    while at < len(text):
+        if text[at] in "*?[":
+            return True
+        at += 2 if text[at] == "\\" else 1
+    return False
+
+
+def expression(pattern: str) -> str:
+    """The pattern as a regular expression for a whole path.
+
+    >>> re.fullmatch(expression("src/[a-c]*.ts"), "src/b.d.ts") is not None
+    True
+
+    Raises:
+        BadPattern: Go would refuse it.
+    """
+    parts: list[str] = []
+    at = 0
+    while at < len(pattern):
+        one = pattern[at]
+        at += 1
+        if one == "*":
+            parts.append("[^/]*")
+        elif one == "?":
+            parts.append("[^/]")
+        elif one == "[":
+            members, at = _class(pattern, at)
+            parts.append(members)
+        else:
+            if one == "\\":
+                if at == len(pattern):
+                    raise BadPattern(f"{pattern} ends with its escape")
+                one = pattern[at]
+                at += 1
+            parts.append(re.escape(one))
+    return "".join(parts)
+
+
+def _class(pattern: str, at: int) -> tuple[str, int]:
+    """The class that begins before `at`, and where it ends."""
+    is_negated = pattern[at : at + 1] == "^"
+    at += is_negated
+    members: list[str] = []
+    is_first = True
+    while is_first or pattern[at : at + 1] != "]":
+        low, at = _member(pattern, at)
+        high = low
+        if pattern[at] == "-":
+            high, at = _member(pattern, at + 1)
+        if low <= high:
+            members.append(f"{re.escape(low)}-{re.escape(high)}")
+        is_first = False
+    if members:
+        return f"[{'^' * is_negated}{''.join(members)}]", at + 1
+    return "[\\s\\S]" if is_negated else "(?!)", at + 1
+
+
+def _member(pattern: str, at: int) -> tuple[str, int]:
+    if pattern[at : at + 1] == "\\":
+        at += 1
+    elif pattern[at : at + 1] in ("-", "]"):
+        at = len(pattern)
+    # Something has to follow, be it only the end of the class.
+    if at + 1 >= len(pattern):
+        raise BadPattern(f"{pattern} has a class without end")
+    return pattern[at], at + 1

@@ -1,0 +1,554 @@
+"""Which files of a commit a build of an image reads: what `auto` stands for.
+
+Exactly what the builder takes from its contexts for the stages that the target needs, after the
+ignore file that applies; and the Dockerfile itself. Where something cannot be told, more counts,
+and a remark says why. Never reads a file itself: whoever asks hands over the contents of the few
+that matter, and never decides what is built.
+
+A source that the commit does not have is no error: a workflow may make it before the build.
+
+Source: https://docs.docker.com/build/concepts/context/, and BuildKit's cache/contenthash, which
+decides what a COPY depends on.
+"""
+
+from __future__ import annotations
+
+import re
+from posixpath import normpath
+
+from orient_deploy.inputs.dockerfile import parse
+from orient_deploy.inputs.dockerignore import Ignore, compile_ignore, read_ignore
+from orient_deploy.inputs.filematch import BadPattern, expression, has_wildcard
+from orient_deploy.inputs.positions import Positions
+from orient_deploy.inputs.scope import Scope
+from orient_deploy.inputs.stages import Demand, Take, Widened, demand
+from orient_deploy.inputs.tree import SUBMODULE, SYMLINK
+from orient_deploy.inputs.variables import ANY_NAME, ANYTHING
+from orient_deploy.record import dataclass
+
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orient_deploy.config.model import Image
+    from orient_deploy.inputs.dockerfile import Dockerfile
+    from orient_deploy.inputs.tree import Tree
+
+    # The bytes of a file of the commit, of a symbolic link its target; None: there is no such
+    # file, or it was not fetched.
+    Read = Callable[[str], bytes | None]
+
+IGNORE_FILE = ".dockerignore"
+LINKS_MAX = 40  # to one file; the kernel's own limit, and BuildKit's is larger
+_WILDCARD = re.compile(r"[*?\[\\]")
+_CLASS = re.compile(r"(?s)(?<!\\)\[(?:\\.|[^\]\\])+\]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One path or pattern of one instruction, and what it finds."""
+
+    line: int  # 0: the Dockerfile itself
+    text: str  # the instruction in one line
+    positions: Positions
+    places: tuple[str, ...]  # the files and folders it names, as paths of the repository
+    whole: bool  # it takes folders, with all that is in them
+    explicit: bool  # it names something in the context, and not the context itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """A source that finds nothing in the commit."""
+
+    line: int
+    source: str
+    ignored: bool  # it finds something, and the ignore file leaves all of it out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reads:
+    """What a build reads. Positions are those of the tree."""
+
+    dockerfile: int | None  # None: the commit has no such file, and everything else is empty
+    ignore_file: int | None = None  # that of the main context; it counts by what it leaves out
+    sources: tuple[Source, ...] = ()  # in the order of the Dockerfile, itself first
+    positions: Positions = Positions()
+    ignored: Positions = Positions()  # what sources name and the ignore file leaves out
+    missing: tuple[Missing, ...] = ()
+    bases: tuple[str, ...] = ()  # images of elsewhere, variables replaced
+    runs: tuple[tuple[int, str], ...] = ()  # commands with their lines
+    secrets: tuple[str, ...] = ()  # names
+    widened: tuple[Widened, ...] = ()
+
+    def source_of(self, position: int) -> Source | None:
+        """What reads an entry: the first source that names it or a folder around it."""
+        for source in self.sources:
+            if position in source.positions:
+                return source
+        return None
+
+
+def wanted_for_reads(image: Image, tree: Tree, read: Read | None = None) -> tuple[str, ...]:
+    """The files whose contents `resolve_reads` may ask for.
+
+    With `read` also those that symbolic links lead to, as far as it can read them.
+    """
+    shared = _Shared(tree, read or _nothing)
+    found: list[int] = []
+    for folder in (image.context, *(value for _, value in image.contexts)):
+        if "://" not in folder:
+            place = shared.root.follow(folder)
+            found += [*place.links, *shared.root.follow(f"{folder}/{IGNORE_FILE}").entries]
+            inside = Positions((place.found,) if place.found else ())
+            found += [at for at in tree.links if at in inside]
+    for path in (image.dockerfile, f"{image.dockerfile}{IGNORE_FILE}"):
+        found += shared.root.follow(path).entries
+    return tuple(dict.fromkeys(tree.paths[at] for at in found))
+
+
+def resolve_reads(
+    image: Image, tree: Tree, read: Read, *, cache: dict[object, object] | None = None
+) -> Reads:
+    """What a build of the image reads.
+
+    `cache` belongs to one tree, and saves what its images share.
+    """
+    shared = None if cache is None else cache.get(_Shared)
+    if not isinstance(shared, _Shared):
+        shared = _Shared(tree, read)
+        if cache is not None:
+            cache[_Shared] = shared
+    return _Resolving(image, shared).resolve()
+
+
+def _nothing(path: str) -> None:
+    return None
+
+
+class _Place:
+    """Where a path leads: what is there, and the links on the way."""
+
+    __slots__ = ("found", "is_link", "links", "path", "problem")
+
+    def __init__(
+        self,
+        path: str,
+        found: range,
+        links: list[int],
+        problem: str = "",
+        *,
+        is_link: bool = False,
+    ) -> None:
+        self.path = path  # relative to the context, without links
+        self.found = found  # empty: nothing
+        self.links = links
+        self.problem = problem
+        self.is_link = is_link  # a link at the end, not followed
+
+    @property
+    def entries(self) -> list[int]:
+        """The links, and the file if it is one."""
+        return [*self.links, *self.found] if len(self.found) == 1 else self.links
+
+
+class _Context(Scope):
+    """A build context: a root that no link leads out of."""
+
+    __slots__ = ("_read", "ignores")
+
+    def __init__(self, tree: Tree, folder: str, read: Read) -> None:
+        super().__init__(tree, folder)
+        self._read = read
+        self.ignores: dict[tuple[str, ...], Positions] = {}
+
+    def follow(self, path: str, *, last: bool = True) -> _Place:
+        """Where a path leads; `last`: a link at its end is followed as well."""
+        whole = normpath(f"/{path}").lstrip("/")
+        place = self.place(whole)
+        if place and not (self.is_entry(whole, place) and self._is_link(place.start)):
+            return _Place(whole, place, [])
+        return self._walk(whole, last)
+
+    def _walk(self, path: str, last: bool) -> _Place:
+        links: list[int] = []
+        now = ""
+        left = path.split("/")
+        while left:
+            name = left.pop(0)
+            if name in ("", "."):
+                continue
+            if name == "..":
+                now = now.rpartition("/")[0]
+                continue
+            step = f"{now}/{name}" if now else name
+            place = self.place(step)
+            if not place:
+                return _Place(step, range(0), links)
+            if self.is_entry(step, place):
+                if self._is_link(place.start):
+                    if not left and not last:
+                        return _Place(step, place, links, is_link=True)
+                    links.append(place.start)
+                    target = self._read(self.tree.paths[place.start])
+                    if target is None:
+                        return _Place(step, range(0), links, f"the link {step} was not read")
+                    if len(links) > LINKS_MAX:
+                        return _Place(step, range(0), links)
+                    to = target.decode("utf-8", "surrogateescape")
+                    if to.startswith("/"):
+                        now = ""
+                    left[:0] = to.split("/")
+                    continue
+                if left and self.tree.mode(place.start) != SUBMODULE:
+                    return _Place(step, range(0), links)
+                return _Place(step, place, links)  # also for what is in a submodule
+            now = step
+        return _Place(now, self.place(now), links)
+
+    def _is_link(self, at: int) -> bool:
+        return bool(self.tree.links) and self.tree.mode(at) == SYMLINK
+
+    def matching(self, pattern: str) -> Iterator[tuple[str, range]]:
+        """The files and folders that a pattern of COPY finds, following links before its first
+        wildcard. Raises BadPattern."""
+        expression(pattern)
+        names = normpath(f"/{pattern}").lstrip("/").split("/")
+        if any(re.fullmatch(expression(one), "/") for one in _CLASS.findall(pattern)):
+            match = re.compile(expression("/".join(names))).fullmatch
+            yield from self.holding("", False, lambda path: match(path) is not None)
+            return
+        fixed = 0
+        while fixed < len(names) and not has_wildcard(names[fixed]):
+            fixed += 1
+        start = self.follow("/".join(names[:fixed]))
+        if not start.found:
+            return
+        if self._is_submodule(start):
+            yield start.path, start.found
+            return
+        checks = [re.compile(expression(name)).fullmatch for name in names[fixed:]]
+        level = [(start.path, start.found)]
+        for number, check in enumerate(checks):
+            is_last = number == len(checks) - 1
+            after: list[tuple[str, range]] = []
+            for folder, place in level:
+                if folder and self.is_entry(folder, place):
+                    continue
+                for name, found in self.children(folder):
+                    if not check(name):
+                        continue
+                    path = f"{folder}/{name}" if folder else name
+                    is_entry = self.is_entry(path, found)
+                    if is_entry and self.tree.mode(found.start) == SUBMODULE:
+                        yield path, found
+                    elif is_last or not is_entry:
+                        after.append((path, found))
+            level = after
+        yield from level
+
+    def _is_submodule(self, place: _Place) -> bool:
+        return (
+            bool(place.path)
+            and self.is_entry(place.path, place.found)
+            and self.tree.mode(place.found.start) == SUBMODULE
+        )
+
+
+class _Shared:
+    """What the images of one tree share."""
+
+    def __init__(self, tree: Tree, read: Read) -> None:
+        self.tree = tree
+        self.read = read
+        self.root = _Context(tree, "", read)
+        self._contexts: dict[str, _Context] = {"": self.root}
+        self._dockerfiles: dict[int, Dockerfile | None] = {}
+        self._ignores: dict[int, tuple[str, ...] | None] = {}
+
+    def context(self, folder: str) -> _Context:
+        found = self._contexts.get(folder)
+        if found is None:
+            found = self._contexts[folder] = _Context(self.tree, folder, self.read)
+        return found
+
+    def dockerfile(self, at: int) -> Dockerfile | None:
+        """None: it was not fetched."""
+        if at not in self._dockerfiles:
+            content = self.read(self.tree.paths[at])
+            self._dockerfiles[at] = None if content is None else parse(content)
+        return self._dockerfiles[at]
+
+    def ignore(self, at: int) -> tuple[str, ...] | None:
+        """The patterns of an ignore file; None: it was not fetched."""
+        if at not in self._ignores:
+            content = self.read(self.tree.paths[at])
+            self._ignores[at] = None if content is None else read_ignore(content)
+        return self._ignores[at]
+
+
+class _Resolving:
+    """One image."""
+
+    def __init__(self, image: Image, shared: _Shared) -> None:
+        self._image = image
+        self._shared = shared
+        self._tree = shared.tree
+        self._widened: list[Widened] = []
+        self._ignored: list[range] = []
+        self._missing: list[Missing] = []
+
+    def resolve(self) -> Reads:
+        image, shared = self._image, self._shared
+        place = shared.root.follow(image.dockerfile)
+        is_file = len(place.found) == 1 and shared.root.is_entry(place.path, place.found)
+        if not is_file:
+            why = place.problem or f"the commit has no file {image.dockerfile}"
+            return Reads(dockerfile=None, widened=(Widened(line=0, why=why),))
+        at = place.found.start
+        parsed = shared.dockerfile(at)
+        if parsed is None:
+            taken = Demand(refused=(Widened(line=0, why="its content was not read"),))
+        else:
+            taken = demand(
+                parsed,
+                target=image.target,
+                build_args=image.build_args,
+                platforms=image.platforms,
+                contexts=image.contexts,
+            )
+        own = Positions.of(range(one, one + 1) for one in (*place.links, at))
+        sources = [
+            Source(
+                line=0,
+                text=image.dockerfile,
+                positions=own,
+                places=tuple(self._tree.paths[one] for one in own),
+                whole=False,
+                explicit=True,
+            )
+        ]
+        ignore_file = self._ignore_file()
+        folders = {name: value for name, value in image.contexts if "://" not in value}
+        main = self._context(image.context)
+        ignores = {"": (main, self._ignore(main, ignore_file))}
+        for name, folder in folders.items():
+            context = self._context(folder)
+            ignores[name.lower()] = (context, self._ignore(context, self._file_in(context)))
+        self._widened += taken.refused
+        takes = taken.takes
+        if taken.refused:
+            first = taken.refused[0]
+            takes = tuple(
+                Take(line=first.line, text="everything", source="/", context=name)
+                for name in ignores
+            )
+        for take in takes:
+            sources.append(self._source(take, *ignores[take.context]))
+        return Reads(
+            dockerfile=at,
+            ignore_file=ignore_file,
+            sources=tuple(sources),
+            positions=Positions.of(one for source in sources for one in source.positions.ranges),
+            ignored=Positions.of(self._ignored),
+            missing=tuple(self._missing),
+            bases=taken.bases,
+            runs=taken.runs,
+            secrets=taken.secrets,
+            widened=tuple(dict.fromkeys(self._widened)),
+        )
+
+    # --- contexts and ignore files -------------------------------------------------------------
+
+    def _context(self, folder: str) -> _Context:
+        place = self._shared.root.follow(folder)
+        if place.problem:
+            self._widened.append(Widened(line=0, why=place.problem))
+        return self._shared.context(place.path)
+
+    def _ignore_file(self) -> int | None:
+        """The one that applies to the main context: the Dockerfile's own, else the context's."""
+        own = self._shared.root.follow(self._image.dockerfile + IGNORE_FILE)
+        if len(own.found) == 1:
+            return own.found.start
+        return self._file_in(self._context(self._image.context))
+
+    def _file_in(self, context: _Context) -> int | None:
+        place = context.follow(IGNORE_FILE)
+        return place.found.start if len(place.found) == 1 else None
+
+    def _ignore(self, context: _Context, at: int | None) -> Ignore:
+        if at is None:
+            return compile_ignore(())
+        patterns = self._shared.ignore(at)
+        why = "was not read"
+        if patterns is not None:
+            try:
+                return compile_ignore(patterns)
+            except BadPattern as error:
+                why = f"cannot be read: {error}"
+        self._widened.append(Widened(line=0, why=f"{self._tree.paths[at]} {why}"))
+        return compile_ignore(())
+
+    # --- sources -------------------------------------------------------------------------------
+
+    def _source(self, take: Take, context: _Context, ignore: Ignore) -> Source:
+        found = list(self._found(take, context))
+        positions: list[range] = []
+        taken_out: list[range] = []
+        for path, positions_there in found:
+            ranges = positions_there.ranges
+            if ignore:
+                ignored = self._ignored_in(context, ignore, path)
+                taken_out += (positions_there & ignored).ranges
+                ranges = (positions_there - ignored).ranges
+            positions += ranges
+        if not positions:
+            self._missing.append(
+                Missing(line=take.line, source=_shown(take.source), ignored=bool(taken_out))
+            )
+        self._ignored += taken_out
+        prefix = f"{context.folder}/" if context.folder else ""
+        return Source(
+            line=take.line,
+            text=take.text,
+            positions=Positions.of(positions),
+            places=tuple(dict.fromkeys(prefix + path for path, _ in found)),
+            whole=any(
+                not context.is_entry(path, context.place(path)) if path else True
+                for path, _ in found
+            ),
+            explicit=all(path for path, _ in found),
+        )
+
+    def _ignored_in(self, context: _Context, ignore: Ignore, path: str) -> Positions:
+        return ignore.ignored(context, path, context.place(path))
+
+    def _found(self, take: Take, context: _Context) -> Iterator[tuple[str, Positions]]:
+        """What a source finds: paths with the positions they stand for."""
+        source = take.source
+        if ANYTHING in source:
+            yield from self._unknown(take, context)
+            return
+        if ANY_NAME in source:
+            self._widened.append(
+                Widened(line=take.line, why=f"{_shown(source)} depends on the platform")
+            )
+            source = source.replace(ANY_NAME, "*" if take.is_pattern else ANYTHING)
+            if not take.is_pattern:
+                yield from self._unknown(take, context)
+                return
+        try:
+            if take.parents:
+                yield from self._with_parents(take, source, context)
+            elif take.is_pattern and has_wildcard(source):
+                for path, place in context.matching(source):
+                    yield from self._with_target(take, path, place, context)
+            else:
+                yield from self._literal(take, source, context)
+        except BadPattern as error:
+            self._widened.append(Widened(line=take.line, why=str(error)))
+            yield "", Positions((context.everything,))
+
+    def _literal(
+        self, take: Take, source: str, context: _Context
+    ) -> Iterator[tuple[str, Positions]]:
+        place = context.follow(source)
+        yield from self._links(place, context)
+        if place.problem:
+            self._widened.append(Widened(line=take.line, why=place.problem))
+            yield "", Positions((context.everything,))
+        elif place.found:
+            # The builder excludes nothing behind a link.
+            is_link = bool(place.links) and context.follow(source, last=False).is_link
+            excludes = () if is_link else take.excludes
+            yield place.path, self._without(excludes, take, place.path, place.found, context)
+
+    def _with_target(
+        self, take: Take, path: str, place: range, context: _Context
+    ) -> Iterator[tuple[str, Positions]]:
+        """A match of a pattern, and where it leads if it is a link."""
+        yield path, self._without(take.excludes, take, path, place, context)
+        if context.is_entry(path, place) and self._tree.mode(place.start) == SYMLINK:
+            yield from self._literal(take, path, context)
+
+    def _links(self, place: _Place, context: _Context) -> Iterator[tuple[str, Positions]]:
+        for at in place.links:
+            yield context.path(at), Positions((range(at, at + 1),))
+
+    def _without(
+        self,
+        excludes: tuple[str, ...],
+        take: Take,
+        path: str,
+        place: range,
+        context: _Context,
+    ) -> Positions:
+        """A file, or a folder without what `--exclude` leaves out of it."""
+        whole = Positions((place,)) if place else Positions()
+        if not excludes or (path and context.is_entry(path, place)):
+            return whole
+        try:
+            excluded = compile_ignore(excludes)
+        except BadPattern as error:
+            self._widened.append(Widened(line=take.line, why=f"--exclude: {error}"))
+            return whole
+        scope = self._shared.context(f"{context.folder}/{path}".strip("/"))
+        return whole - excluded.ignored(scope, "", scope.everything)
+
+    def _with_parents(
+        self, take: Take, source: str, context: _Context
+    ) -> Iterator[tuple[str, Positions]]:
+        """`--parents`: a pattern of the other dialect, below what stands before '/./'."""
+        before, pivot, pattern = source.partition("/./")
+        if not pivot:
+            before, pattern = "/", source
+        pattern = normpath(f"/{pattern}").lstrip("/")
+        bases = (
+            list(context.matching(before))
+            if has_wildcard(before)
+            else [(place.path, place.found) for place in (context.follow(before),)]
+        )
+        for path, place in bases:
+            if not place or (path and context.is_entry(path, place)):
+                continue
+            scope = self._shared.context(f"{context.folder}/{path}".strip("/"))
+            if not pattern:
+                yield path, self._without(take.excludes, take, path, place, context)
+                continue
+            included = compile_ignore((pattern,)).ignored(scope, "", scope.everything)
+            found = included & self._without(take.excludes, take, path, place, context)
+            if found:
+                yield path, found
+            for at in self._tree.links:
+                if at in found:
+                    yield from self._literal(take, context.path(at), context)
+
+    def _unknown(self, take: Take, context: _Context) -> Iterator[tuple[str, Positions]]:
+        """A path of which only the beginning is known: all that begins so."""
+        known = re.split(f"[{ANYTHING}{ANY_NAME}]", take.source)[0]
+        wildcard = _WILDCARD.search(known) if take.is_pattern else None
+        if wildcard:
+            known = known[: wildcard.start()].rpartition("/")[0] + "/"
+        folder, _, name = known.rpartition("/")
+        place = context.follow(folder)
+        yield from self._links(place, context)
+        start = "/".join(one for one in (place.path, name) if one)
+        if place.path and not name:
+            start += "/"
+        inside = context.everything if place.problem else context.beginning(start)
+        self._widened.append(
+            Widened(
+                line=take.line,
+                why=f"what {_shown(take.source)} stands for is not known here, "
+                f"so all that begins with {start or '.'} counts",
+            )
+        )
+        yield place.path, Positions((inside,)) if inside else Positions()
+        for at in self._tree.links:
+            if at in inside:
+                yield from self._literal(take, context.path(at), context)
+
+
+def _shown(source: str) -> str:
+    """A source for people: what is not known as '…'."""
+    return source.replace(ANYTHING, "…").replace(ANY_NAME, "…")

@@ -252,10 +252,10 @@ def _tags(asking: Asking) -> list[str] | Unknown:
         response = asking.ask("GET", path)
         if response.status == 404 and not found and asking.missing(response):
             return []
-        listed = json_object(response.body).get("tags") or []
-        if response.status != 200 or not isinstance(listed, list):
+        listed = json_object(response.body).get("tags", "none")
+        if response.status != 200 or not isinstance(listed, (list, type(None))):
             raise Doubt(f"{asking.host.name} gave no list of tags for {asking.repository.path}")
-        found.update(one for one in listed if isinstance(one, str))
+        found.update(one for one in listed or () if isinstance(one, str))
         path = _next_page(response, asking)
         if not path:
             return sorted(found)

@@ -206,10 +206,11 @@ def _ask_helper(helper: str, key: str, environment: Mapping[str, str]) -> tuple[
         answer = json.loads(done.stdout)
     except (ValueError, RecursionError):
         answer = None
-    if not isinstance(answer, dict):
-        return None, f"{program} gave no usable answer"
+    answer = answer if isinstance(answer, dict) else {}
     user, secret = answer.get("Username"), answer.get("Secret")
-    if not isinstance(user, str) or not isinstance(secret, str) or not secret:
+    if not isinstance(user, str) or not isinstance(secret, str):
+        return None, f"{program} gave no usable answer"
+    if not secret:
         return None, ""
     if user == _TOKEN_USER:
         return Login(identity=secret), ""

@@ -83,9 +83,10 @@ def layer_sizes(manifest: bytes) -> dict[str, int]:
     listed = _object(manifest).get("layers")
     found = {}
     for one in listed if isinstance(listed, list) else ():
-        name, size = (one.get("digest"), one.get("size")) if isinstance(one, dict) else ("", 0)
-        if isinstance(name, str) and isinstance(size, int):
-            found[name] = size
+        if isinstance(one, dict):
+            digest, size = one.get("digest"), one.get("size")
+            if isinstance(digest, str) and isinstance(size, int):
+                found[digest] = size
     return found
 
 

@@ -347,7 +347,9 @@ def _next(url: str, location: str) -> str:
     if not re.fullmatch(r"[!-~]+", location):
         raise Doubt(f"{host} redirects to nowhere")
     try:
-        target = urljoin(url, location)
+        # What begins with a scheme is whole: urljoin would lend 'https:///x' our host.
+        whole = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", location)
+        target = location if whole else urljoin(url, location)
         parts = urlsplit(target)
         _origin(target)
     except ValueError:

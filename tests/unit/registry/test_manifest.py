@@ -13,6 +13,7 @@ from orient_deploy.registry.manifest import (
     config_digest,
     digest_of,
     labels_and_creation,
+    layer_sizes,
 )
 from tests.unit.registry.images import OCI_IMAGE
 
@@ -72,6 +73,19 @@ def test_half_an_index_is_none(content: bytes) -> None:
 )
 def test_a_configuration_is_named_by_its_digest(content: bytes, found: str) -> None:
     assert config_digest(content) == found
+
+
+@pytest.mark.parametrize(
+    ("content", "sizes"),
+    [
+        *((content, []) for content in NO_OBJECTS),
+        (encoded({"layers": [{"digest": "a", "size": 3}, {"digest": "b", "size": 4}]}), [3, 4]),
+        (encoded({"layers": [{"digest": "a"}, {"size": 3}, None, {"digest": 3, "size": 4}]}), []),
+        (encoded({"layers": {"digest": "a", "size": 3}}), []),
+    ],
+)
+def test_layers_have_sizes(content: bytes, sizes: list[int]) -> None:
+    assert list(layer_sizes(content).values()) == sizes
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 from urllib.parse import urljoin, urlsplit
@@ -107,7 +108,8 @@ class Transport:
         self._connections = connections
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._managers: dict[str, urllib3.PoolManager] = {}  # by proxy; '' is none
+        self._proxies: dict[tuple[str, str, int], str] = {}  # by origin; '' is none
+        self._managers: dict[str, urllib3.PoolManager] = {}  # by proxy
         self._context: ssl.SSLContext | None = None
         self._live: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
@@ -153,11 +155,9 @@ class Transport:
             live, managers = list(self._live), list(self._managers.values())
             self._managers.clear()
         for one in live:
-            try:
+            with suppress(OSError):  # it may have ended by itself
                 # Not SSLSocket's own, which would say goodbye first.
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
-            except OSError:
-                continue  # it has ended by itself
         for manager in managers:
             manager.clear()
 
@@ -182,6 +182,8 @@ class Transport:
                 failed = Doubt(f"{host} answered {response.status}")
                 told = response.headers.get("Retry-After", "")
                 wait_s = max(wait_s, float(told) if re.fullmatch(r"[0-9]{1,9}", told) else 0.0)
+            if call.left_s <= 0:
+                raise call.late() from None  # it was the call's end that ended it
             if attempt == tries or wait_s > min(LONGEST_WAIT_S, call.left_s):
                 raise failed from None
             self._sleep(wait_s)
@@ -213,7 +215,7 @@ class Transport:
             coding = answer.headers.get("Content-Encoding", "identity").lower()
             if coding != "identity" and method != "HEAD":
                 raise Doubt(f"{_host(url)} sent a compressed answer, unasked")
-            content = _bounded(answer, limit, call, _host(url))
+            content = _bounded(answer, limit, _host(url))
         except BaseException:
             answer.close()
             raise
@@ -223,8 +225,11 @@ class Transport:
         )
 
     def _manager(self, url: str) -> urllib3.PoolManager:
-        proxy = _proxy(url)
+        origin = _origin(url)
         with self._lock:
+            if origin not in self._proxies:
+                self._proxies[origin] = _proxy(url)
+            proxy = self._proxies[origin]
             if proxy not in self._managers:
                 self._managers[proxy] = self._new_manager(proxy)
             return self._managers[proxy]
@@ -272,15 +277,13 @@ def _watched(live: weakref.WeakSet[socket.socket]) -> dict[str, type[HTTPConnect
     return {"http": PlainPool, "https": SecurePool}
 
 
-def _bounded(answer: urllib3.BaseHTTPResponse, limit: int, call: Call, host: str) -> bytes:
+def _bounded(answer: urllib3.BaseHTTPResponse, limit: int, host: str) -> bytes:
     parts, size = [], 0
     while part := answer.read(CHUNK, decode_content=False):
         parts.append(part)
         size += len(part)
         if size > limit:
             raise Doubt(f"{host} sent more than {limit:,} bytes where a few thousand are usual")
-        if call.left_s <= 0:
-            raise call.late()
     return b"".join(parts)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from orient_deploy.registry import transport
+from orient_deploy.registry.access import PULL, PUSH, advice
 from orient_deploy.registry.client import Registry
 from orient_deploy.registry.credentials import Credentials
 from orient_deploy.registry.model import Absent, Answer, Found, Unknown
@@ -516,3 +518,118 @@ def test_a_docker_image_is_as_good_as_any(client: Client, hostile: HostileRegist
     assert ask(client, hostile) == Found(digest(MANIFEST), DOCKER_IMAGE, len(MANIFEST))
     [request] = hostile.asked("HEAD")
     assert request.headers["accept"].count("application/vnd.") == 4
+
+
+def config_of(server: HostileRegistry, content: bytes, told: Told | None = None) -> None:
+    """Let a manifest name a configuration, of which `told` is said."""
+    manifest = json.dumps({"config": {"digest": digest(content)}}).encode()
+    server.on(GET, Told(headers={"Content-Type": OCI_IMAGE}, body=manifest))
+    server.on(f"GET /v2/{NAME}/blobs/{digest(content)}", told or Told(body=content))
+
+
+def test_an_image_without_its_configuration_is_none(
+    client: Client, hostile: HostileRegistry
+) -> None:
+    config_of(hostile, b"{}", Told(status=404))
+
+    assert client().describe(f"{hostile.host}/{NAME}", "latest") == Absent()
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        pytest.param(Told(status=500), "answered 500", id="500"),
+        pytest.param(Told(status=403), "answered 403", id="403"),
+        pytest.param(Told(status=204), "did not give", id="204"),
+        pytest.param(Told(body=b"[]"), "did not give", id="another"),
+    ],
+)
+def test_a_configuration_that_is_not_given_is_a_doubt(
+    client: Client, hostile: HostileRegistry, told: Told, words: str
+) -> None:
+    config_of(hostile, b"{}", told)
+
+    answer = client().describe(f"{hostile.host}/{NAME}", "latest")
+
+    assert isinstance(answer, Unknown) and words in answer.why
+
+
+def test_a_manifest_that_names_no_configuration_is_a_doubt(
+    client: Client, hostile: HostileRegistry
+) -> None:
+    hostile.on(GET, Told(headers={"Content-Type": OCI_IMAGE}, body=b"{}"))
+
+    answer = client().describe(f"{hostile.host}/{NAME}", "latest")
+
+    assert isinstance(answer, Unknown) and "without a configuration" in answer.why
+
+
+def index_of(server: HostileRegistry, reference: str, child: bytes | None) -> bytes:
+    """Let a reference name an index of one child, or one that cannot be read."""
+    entries = [] if child is None else [{"digest": digest(child), "mediaType": OCI_INDEX}]
+    content = json.dumps({"manifests": entries} if child is not None else {}).encode()
+    for method in ("HEAD", "GET"):
+        headers = {"Content-Type": OCI_INDEX, "Docker-Content-Digest": digest(content)}
+        told = Told(headers=headers, body=content)
+        server.on(f"{method} /v2/{NAME}/manifests/{reference}", told)
+        server.on(f"{method} /v2/{NAME}/manifests/{digest(content)}", told)
+    return content
+
+
+def test_an_index_that_cannot_be_read_is_a_doubt(client: Client, hostile: HostileRegistry) -> None:
+    index_of(hostile, "latest", None)
+
+    answer = client().is_complete(f"{hostile.host}/{NAME}", "latest")
+
+    assert isinstance(answer, Unknown) and "cannot be read" in answer.why
+
+
+def test_indexes_of_indexes_end(client: Client, hostile: HostileRegistry) -> None:
+    content = index_of(hostile, "latest", b"")
+    for _ in range(4):
+        content = index_of(hostile, "latest", content)
+    name = f"{hostile.host}/{NAME}"
+
+    complete, described = client().is_complete(name, "latest"), client().describe(name, "latest")
+
+    assert isinstance(complete, Unknown) and "cannot be read" in complete.why
+    assert isinstance(described, Unknown) and "without an image" in described.why
+
+
+def test_an_index_that_goes_while_it_is_read_is_gone(
+    client: Client, hostile: HostileRegistry
+) -> None:
+    content = index_of(hostile, "latest", b"")
+    hostile.on(f"GET /v2/{NAME}/manifests/{digest(content)}", Told(status=404, headers=MARK))
+
+    assert client().is_complete(f"{hostile.host}/{NAME}", "latest") == Absent()
+
+
+def test_a_helper_that_failed_is_named_when_the_login_is_missing(
+    client: Client, hostile: HostileRegistry, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "gone"}')
+    known = Credentials(environment={"DOCKER_CONFIG": str(tmp_path), "PATH": str(tmp_path)})
+    hostile.on(HEAD, Told(status=401))
+
+    answer = client(known).look_up([(f"{hostile.host}/{NAME}", "latest")])[0]
+
+    assert answer == Unknown(
+        f"{hostile.host} answered 401 for {NAME}: docker's configuration names "
+        "docker-credential-gone, which is not there, so no login was tried"
+    )
+
+
+@pytest.mark.parametrize(("actions", "level"), [(PULL, "read"), (PUSH, "write")])
+def test_githubs_registry_wants_a_permission(actions: str, level: str) -> None:
+    assert f"`permissions: packages: {level}`" in advice("ghcr.io", actions)
+
+
+def test_our_own_fault_is_raised(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr("orient_deploy.registry.client.Asking", broken)
+
+    with pytest.raises(KeyError, match="ours"):
+        client().look_up([("127.0.0.1:1/acme/orient", "latest")])

@@ -240,6 +240,16 @@ def test_a_certificate_that_nobody_vouches_for_is_not_believed(
     assert waits == []
 
 
+def test_without_any_of_its_own_those_of_requests_count(
+    client: Client, secure: ImageRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nothing/here")
+    monkeypatch.setenv("SSL_CERT_DIR", "/nothing/here")
+    monkeypatch.setattr("certifi.where", lambda: str(secure.certificate))
+
+    assert client().look_up([(f"{secure.host}/acme/nothing", "latest")]) == [Absent()]
+
+
 @pytest.mark.parametrize("content", [None, "no certificate"])
 def test_a_bundle_that_cannot_be_read_is_said(
     client: Client,

@@ -35,6 +35,7 @@ _COMMAND_TIMEOUT_S = 300
 
 @dataclass(frozen=True, kw_only=True)
 class DockerEngine:
+    version: str  # '28' or '20'
     env: Mapping[str, str]  # DOCKER_HOST, DOCKER_CONFIG (writable), PATH: add these to one's own
     busybox: Path  # a static program to put into images
     folder: Path  # goes with the engine
@@ -70,9 +71,10 @@ def docker_engine(version: str) -> Iterator[DockerEngine]:
         daemon.write_text(json.dumps(settings), encoding="utf-8")
         config = folder / "client"
         config.mkdir()
-        plugins = programs / "usr/libexec/docker/cli-plugins"
-        extra = {"cliPluginsExtraDirs": [str(plugins)]} if plugins.is_dir() else {}
-        (config / "config.json").write_text(json.dumps(extra), encoding="utf-8")
+        # Today's buildx and Compose speak to the older engine too.
+        plugins = [str(part("28") / "usr/libexec/docker/cli-plugins")]
+        text = json.dumps({"cliPluginsExtraDirs": plugins})
+        (config / "config.json").write_text(text, encoding="utf-8")
         own = f"{programs}/usr/bin:{programs}/usr/sbin:{programs}/sbin"
         socket = f"unix://{folder}/docker.sock"
         command = [
@@ -94,7 +96,9 @@ def docker_engine(version: str) -> Iterator[DockerEngine]:
             "DOCKER_BUILDKIT": "1",
             "PATH": f"{own}:{os.environ.get('PATH', os.defpath)}",
         }
-        engine = DockerEngine(env=env, busybox=programs / "bin/busybox", folder=folder)
+        engine = DockerEngine(
+            version=version, env=env, busybox=programs / "bin/busybox", folder=folder
+        )
         with (
             _bridge(bridge, f"10.213.{number}.1/24", pool),
             (folder / "daemon.log").open("wb") as log,

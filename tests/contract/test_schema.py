@@ -262,6 +262,7 @@ VALUES: dict[str, dict[str, Both]] = {
             [*_NOT_MAPPING, {}, {"A": {}}, {"-a": {}}, {"a" * 65: {}}, {"a": None}, {"a": []}],
         ),
         "immutable-tags": BOOLEAN,
+        "check-children": BOOLEAN,
         "salt": LINE,
         "watch-all": PATTERNS,
         "ignore": PATTERNS,

@@ -69,7 +69,11 @@ def detect_outputs(planned: Planned, context: Context) -> dict[str, object]:
         "reason": closed_alphabet(f"{headline(plan)}. {compared(plan)}"),
         "base": plan.base.commit or "",
         "head": plan.head,
-        "references": {},  # by digest; nothing is known of the registry without a record
+        "references": {
+            one.name: one.record.reference
+            for one in plan.images
+            if one.record.reference and not one.build
+        },
         "changes": counts,
         "files": _write_files(plan.changed, context),
         "plan-digest": plan_digest(builds, deploys, plan.head, plan.base.commit or ""),

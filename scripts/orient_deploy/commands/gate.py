@@ -52,7 +52,7 @@ def run(inputs: Inputs, context: Context) -> int:
     """Decide, and say it."""
     results = parse_needs(_object("needs", inputs.needs))
     build_jobs = {k: str(v) for k, v in _object("build-jobs", inputs.build_jobs or "{}").items()}
-    planned = make_plan(inputs, context)
+    planned = make_plan(inputs, context, finished=True)
     gate = decide_gate(
         planned.plan,
         results,

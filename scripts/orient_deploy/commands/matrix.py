@@ -39,14 +39,14 @@ def run(inputs: Inputs, context: Context) -> int:
     names = _parse_builds(inputs.builds, planned) if inputs.builds else planned.plan.to_build
     if planned.plan.base.nothing_to_do:  # a branch that is gone: there is no commit to build
         names = ()
-    entries = entries_of(planned, names)
+    entries = entries_of(planned, names, context)
     context.publish(
         matrix_outputs(entries), lines=matrix_lines(entries), markdown=_markdown(entries)
     )
     return EXIT_GOOD
 
 
-def entries_of(planned: Planned, names: Sequence[str]) -> tuple[Entry, ...]:
+def entries_of(planned: Planned, names: Sequence[str], context: Context) -> tuple[Entry, ...]:
     """The matrix entries of the named images."""
     return build_matrix(
         names,
@@ -55,6 +55,8 @@ def entries_of(planned: Planned, names: Sequence[str]) -> tuple[Entry, ...]:
         head=planned.plan.head,
         deploying=planned.deploying,
         listing=planned.listing,
+        digests={one.name: one.digest for one in planned.plan.images},
+        run=context.env.get("GITHUB_RUN_ID", ""),
     )
 
 

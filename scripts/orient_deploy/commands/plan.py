@@ -24,7 +24,7 @@ def run(inputs: Inputs, context: Context) -> int:
     """Decide, build the matrix, and say both."""
     planned = make_plan(inputs, context)
     detect.report_remarks(planned, context)
-    entries = matrix.entries_of(planned, planned.plan.to_build)
+    entries = matrix.entries_of(planned, planned.plan.to_build, context)
     context.publish(
         {**detect.detect_outputs(planned, context), **matrix.matrix_outputs(entries)},
         lines=plan_lines(planned.plan, planned.config),

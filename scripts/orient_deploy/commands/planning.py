@@ -6,42 +6,46 @@ Decides nothing itself: asks `config` and `history` for facts, hands them to `pl
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 
+from orient_deploy.commands.clone import find_files
 from orient_deploy.commands.configuration import missing, read_config
 from orient_deploy.commands.context import described
-from orient_deploy.config import DEFAULT_PATH, ConfigError, parse, parse_inline
-from orient_deploy.config.model import Config
+from orient_deploy.commands.gathering import by_digests, by_watch_lists, deployed_at
+from orient_deploy.config import DEFAULT_PATH, parse_inline
 from orient_deploy.errors import InputError, RemoteError
 from orient_deploy.history import (
-    Base,
-    Comparison,
     Git,
-    Part,
     Remote,
     Repository,
     Want,
-    find_checkout,
     local_event,
     obtain_head,
     resolve,
 )
-from orient_deploy.history.git import GitFailed
-from orient_deploy.history.model import SHORT
-from orient_deploy.plan.decide import check_request, decide, is_deploying, is_version
+from orient_deploy.history.base import Known
+from orient_deploy.plan.decide import check_request, decide
+from orient_deploy.plan.facts import Recorded
 from orient_deploy.plan.model import Plan, Request
-from orient_deploy.plan.remarks import questions
+from orient_deploy.plan.refs import is_deploying, is_version
+from orient_deploy.plan.tags import record_tags
 from orient_deploy.record import dataclass, field
 from orient_deploy.runner import Event, read_event
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
-    from orient_deploy.commands.context import Context
-    from orient_deploy.history import Change, Checkout
+    from collections.abc import Mapping, Sequence
 
-# Characters of a command line: Windows takes 32,767, Linux 2 MB with the environment, macOS 1 MB.
-LONGEST_COMMAND = 30_000 if os.name == "nt" else 500_000
+    from orient_deploy.commands.context import Context
+    from orient_deploy.commands.gathering import Gathered
+    from orient_deploy.commands.records import Records
+    from orient_deploy.config.model import Config
+    from orient_deploy.github.deployments import Deployment
+    from orient_deploy.history import Checkout, Resolution
+    from orient_deploy.plan.model import Deployed
+    from orient_deploy.registry.client import Registry
+
+NO_DEPLOYMENTS: Mapping[str, Deployed] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +93,14 @@ class Planned:
     plan: Plan
     config: Config
     event: Event
-    listing: tuple[str, ...] = field(repr=False)  # every path of the head, in byte order
+    listing: Sequence[str] = field(repr=False)  # every path of the head, in byte order
     deploying: bool
 
 
-def make_plan(inputs: PlanInputs, context: Context) -> Planned:
+def make_plan(inputs: PlanInputs, context: Context, *, finished: bool = False) -> Planned:
     """The plan for the event, or on a laptop for the commit that is checked out.
+
+    `finished`: the builds of this run have had their time, so that a record may be its own.
 
     Raises:
         InputError: wrong inputs or configuration (ConfigError), or not a repository.
@@ -103,7 +109,7 @@ def make_plan(inputs: PlanInputs, context: Context) -> Planned:
     """
     names, inline = _images(inputs)
     git = Git(context.env)
-    checkout, root = _checkout(inputs, git, context)
+    checkout, root = find_files(inputs.path, git, context)
     event = _event(git, checkout, context)
     remote = _remote(event, inputs)
     if checkout is None and remote is None:
@@ -130,20 +136,171 @@ def make_plan(inputs: PlanInputs, context: Context) -> Planned:
             is_version=(lambda tag: is_version(tag, config)) if config.tag_pattern else None,
             explicit_base=inputs.base,
             commit=inputs.commit,
+            recorded=_deployed_base(config, inputs, event, context) if deploying else (),
         )
-        base, changes, tree = _compare(config, resolution.head, resolution.base, repository)
-        plan = decide(
+        gathered = _gather(config, inputs, resolution, repository, event, context, finished)
+        plan = _decide(config, event, request, resolution.head, gathered)
+        deployments = _deployments(plan, config, inputs, event, gathered, repository, context)
+        if deployments:
+            plan = _decide(config, event, request, resolution.head, gathered, deployments)
+    return Planned(
+        plan=plan, config=config, event=event, listing=gathered.listing, deploying=deploying
+    )
+
+
+def _gather(
+    config: Config,
+    inputs: PlanInputs,
+    resolution: Resolution,
+    repository: Repository,
+    event: Event,
+    context: Context,
+    finished: bool,
+) -> Gathered:
+    if config.baseline == "push":
+        return by_watch_lists(config, inputs.config, resolution.head, resolution.base, repository)
+    import time
+
+    def ask(digests: Mapping[str, str]) -> Records:
+        from orient_deploy.commands.records import look_up
+
+        return look_up(
             config,
+            digests,
+            branch=_branch_of_records(config, event),
             event=event,
-            request=request,
-            head=resolution.head,
-            base=base,
-            changes=changes,
-            listing=tree.listing,
-            folders=tree.folders,
-            base_config=_config_at_base(config, inputs.config, base, changes, repository),
+            registry=_registry(inputs, context),
+            describe=finished,
+            recording=bool(
+                record_tags(
+                    "0", config, event, resolution.head, deploying=is_deploying(event, config)
+                )
+            ),
         )
-    return Planned(plan=plan, config=config, event=event, listing=tree.listing, deploying=deploying)
+
+    # On a laptop nobody is asked, unless that is the point of the configuration.
+    asking = config.baseline == "registry" or (config.baseline == "auto" and context.in_actions)
+    return by_digests(
+        config,
+        inputs.config,
+        resolution.head,
+        resolution.base,
+        repository,
+        look_up=ask if asking else None,
+        now_s=time.time(),
+        finished=finished,
+    )
+
+
+def _decide(
+    config: Config,
+    event: Event,
+    request: Request,
+    head: str,
+    gathered: Gathered,
+    deployments: Mapping[str, Deployed] = NO_DEPLOYMENTS,
+) -> Plan:
+    recorded = gathered.recorded
+    if recorded and deployments:
+        recorded = Recorded(
+            images=recorded.images,
+            now_s=recorded.now_s,
+            finished=recorded.finished,
+            deployments=deployments,
+        )
+    return decide(
+        config,
+        event=event,
+        request=request,
+        head=head,
+        base=gathered.base,
+        changes=gathered.changes,
+        listing=gathered.listing,
+        folders=gathered.folders,
+        base_config=gathered.base_config,
+        read=gathered.read,
+        recorded=recorded,
+        remarks=gathered.remarks,
+    )
+
+
+def _deployed_base(
+    config: Config, inputs: PlanInputs, event: Event, context: Context
+) -> tuple[Known, ...]:
+    """With `baseline: deployments` the commit of the last good one is what counts."""
+    if config.baseline != "deployments" or not (context.in_actions and inputs.token):
+        return ()
+    names = [one.name for one in config.environments]
+    environment = inputs.environment or (names[0] if names else "")
+    last = _last_deployment(environment, inputs, event, context) if environment else None
+    if last is None:
+        return ()
+    return (
+        Known(
+            commit=last.commit,
+            reason=f"the last deployment to {environment}",
+            what=f"the commit last deployed to {environment}",
+        ),
+    )
+
+
+def _branch_of_records(config: Config, event: Event) -> str:
+    """The branch whose recorded builds count: the event's own, if it deploys, or the default."""
+    return event.branch if is_deploying(event, config) else event.default_branch
+
+
+def _registry(inputs: PlanInputs, context: Context) -> Registry:
+    from orient_deploy.registry.client import Registry
+    from orient_deploy.registry.credentials import Credentials
+
+    return Registry(Credentials(environment=context.env, github_token=inputs.token))
+
+
+def _deployments(
+    plan: Plan,
+    config: Config,
+    inputs: PlanInputs,
+    event: Event,
+    gathered: Gathered,
+    repository: Repository,
+    context: Context,
+) -> dict[str, Deployed]:
+    """The last good deployments of environments that nothing else sends anything to.
+
+    Only they are asked about: one that gets a new image is deployed to whatever it runs.
+    """
+    if config.baseline not in ("auto", "deployments") or not context.in_actions:
+        return {}
+    if not (gathered.recorded and event.repository and inputs.token):
+        return {}
+    found: dict[str, Deployed] = {}
+    for one in plan.environments:
+        if not one.allowed or plan.to_build:
+            continue
+        last = _last_deployment(one.name, inputs, event, context)
+        deployed = last and deployed_at(
+            config, inputs.config, plan.head, last.commit, last.references, repository
+        )
+        if deployed:
+            found[one.name] = deployed
+    return found
+
+
+def _last_deployment(
+    environment: str, inputs: PlanInputs, event: Event, context: Context
+) -> Deployment | None:
+    """None where there is none, and where it cannot be known."""
+    from orient_deploy.github.deployments import last_deployment
+
+    try:
+        return last_deployment(
+            context.env.get("GITHUB_API_URL", "https://api.github.com"),
+            event.repository,
+            environment,
+            inputs.token,
+        )
+    except RemoteError:
+        return None
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -167,23 +324,6 @@ def _images(inputs: PlanInputs) -> tuple[tuple[str, ...], Config | None]:
             "Give one of the two; in 'images', names alone choose among the images of the file",
         )
     return (), parse_inline(inputs.images)
-
-
-def _checkout(inputs: PlanInputs, git: Git, context: Context) -> tuple[Checkout | None, str]:
-    """The consumer's checkout, if there is one, and the directory that holds its files."""
-    if context.in_actions:
-        workspace = context.env.get("GITHUB_WORKSPACE") or os.getcwd()
-        root = os.path.join(workspace, inputs.path)
-        if inputs.path and not os.path.isdir(root):
-            raise InputError(
-                f"input 'path': there is no folder {inputs.path!r} in the workspace",
-                f"{root} does not exist",
-                "Give the `path` that actions/checkout was given, or leave it out",
-            )
-        return find_checkout(root), root
-    from orient_deploy.commands.clone import find_clone
-
-    return find_clone(inputs.path, git)
 
 
 def _event(git: Git, checkout: Checkout | None, context: Context) -> Event:
@@ -234,63 +374,3 @@ def _checked_out(checkout: Checkout, git: Git) -> str:
     except (OSError, ValueError):
         head = ""  # a packed ref, or another way to keep refs
     return head if len(head) in (40, 64) else checkout.tip(git, "HEAD")
-
-
-def _compare(
-    config: Config, head: str, base: Base, repository: Repository
-) -> tuple[Base, tuple[Change, ...] | None, Comparison]:
-    """What changed, and as much of the head's tree as the plan asks about.
-
-    The base is none any more when its files cannot be had: a treeless clone without a server, say.
-    """
-    if base.nothing_to_do:
-        return base, None, Comparison((), (), frozenset())
-    part = _part(config)
-    try:
-        compared = repository.compare(base.commit or "", head, part)
-    except GitFailed as error:
-        if base.commit is None:
-            raise
-        reason = f"the files of {base.commit[:SHORT]} cannot be had"
-        base = Base(commit=None, reason=reason, missed=(*base.missed, f"{reason}: {error.why}"))
-        compared = repository.compare("", head, part)
-    if part and {image.dockerfile for image in config.images}.difference(compared.listing):
-        # For the nearest name.
-        compared = Comparison(compared.changes, repository.listing(head), frozenset())
-    return base, None if base.commit is None else compared.changes, compared
-
-
-def _part(config: Config) -> Part | None:
-    """The part of the tree that the plan asks about; None where all of it is as quick to read."""
-    paths, below = questions(config)
-    if "" in below or sum(len(path) + 3 for path in (*paths, *below)) > LONGEST_COMMAND:
-        return None
-    return Part(paths=paths, below=below)
-
-
-def _config_at_base(
-    config: Config,
-    path: str,
-    base: Base,
-    changes: tuple[Change, ...] | None,
-    repository: Repository,
-) -> Config | None:
-    """The configuration at the base, if it differs there; without images where there was none.
-
-    A `path` that is a link which changed led elsewhere, or was none: what counted is not known.
-    """
-    if not changes or base.commit is None or not config.source:
-        return None
-    changed = {change.path for change in changes}
-    if posixpath.normpath(path) in changed - {config.source}:
-        return _NO_CONFIG
-    if config.source not in changed:
-        return None
-    try:
-        text = repository.read(base.commit, config.source)
-        return parse(text, source=config.source) if text is not None else _NO_CONFIG
-    except (ConfigError, RemoteError):
-        return _NO_CONFIG  # doubt builds
-
-
-_NO_CONFIG = Config(source="", images=())

@@ -840,6 +840,7 @@ TOP: dict[str, Reader] = {
     "baseline": _one_of("auto", "registry", "deployments", "push"),
     "images": _images,
     "immutable-tags": _boolean,
+    "check-children": _boolean,
     "salt": _line,
     "watch-all": _patterns(),
     "ignore": _patterns(),

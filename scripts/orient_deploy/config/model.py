@@ -151,6 +151,7 @@ class Config:
     tag_pattern: Pattern | None = None
     baseline: Literal["auto", "registry", "deployments", "push"] = "auto"
     immutable_tags: bool = False  # the registry never lets a tag move
+    check_children: bool = False  # an image counts only while all of its platforms exist
     salt: str = ""  # part of every input digest: another one rebuilds everything once
     watch_all: tuple[Pattern, ...] = ()
     ignore: tuple[Pattern, ...] = ()

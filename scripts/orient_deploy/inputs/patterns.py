@@ -16,6 +16,8 @@ from functools import lru_cache
 from itertools import pairwise
 from os.path import commonprefix
 
+from orient_deploy.inputs.positions import Positions
+
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -91,6 +93,17 @@ class Selection:
             change(*pattern.positions(sorted_paths))
         return sorted(selected)
 
+    def positions(self, sorted_paths: Sequence[str]) -> Positions:
+        """The same as `select`, as ranges."""
+        found = Positions()
+        for pattern in self._patterns:
+            ranges: list[range] = []
+            for some in pattern.positions(sorted_paths):
+                ranges += [some] if isinstance(some, range) else map(_alone, some)
+            matched = Positions.of(ranges)
+            found = found | matched if pattern.include else found - matched
+        return found
+
     def deciding(self, sorted_paths: Sequence[str]) -> dict[int, str]:
         """The position of each selected path with the pattern that selects it, as `first_match`.
 
@@ -130,6 +143,10 @@ class Selection:
                 if folder is not None:
                     below.add(folder)
         return paths, below
+
+
+def _alone(position: int) -> range:
+    return range(position, position + 1)
 
 
 class _Pattern:

@@ -17,13 +17,13 @@ from orient_deploy.plan.wording import listed
 
 if TYPE_CHECKING:
     from orient_deploy.github.model import Job
-    from orient_deploy.plan.model import EnvironmentDecision, Plan
+    from orient_deploy.plan.model import EnvironmentDecision, ImageDecision, Plan
 
 Result = Literal["success", "failure", "cancelled", "skipped"]
 RESULTS = ("success", "failure", "cancelled", "skipped")
 MATRIX_JOBS = ("build", "builds", "build-images", "images")  # ids taken for the matrix build
 BLOCKERS_SHOWN = 4  # in the reason
-Outcome = Literal["built", "failed", "cancelled", "skipped", "unknown"]
+Outcome = Literal["built", "failed", "cancelled", "skipped", "unrecorded", "unknown"]
 
 # What a job of `needs` or of the run says about its image, the worst last. A conclusion that is not
 # here ('neutral', 'stale', or none yet) says nothing.
@@ -118,7 +118,11 @@ def decide_gate(
     jobs_of = {image.name: _jobs_of(image.name, results, build_jobs) for image in plan.images}
     job_of = {name: jobs[0] if len(jobs) == 1 else "" for name, jobs in jobs_of.items()}
     building = {name: job_of[name] for name in plan.to_build}
-    outcomes = tuple(_outcome(name, building, results, run_jobs or ()) for name in building)
+    outcomes = tuple(
+        _with_record(image, _outcome(image.name, building, results, run_jobs or ()), plan.head)
+        for image in plan.images
+        if image.build
+    )
     missing = [
         one
         for one in outcomes
@@ -238,6 +242,16 @@ def _outcome(
     return ImageOutcome(name=image, outcome=outcome, job=job, url=worst.url if worst else "")
 
 
+def _with_record(image: ImageDecision, told: ImageOutcome, head: str) -> ImageOutcome:
+    """What became of an image, now that its record was looked for: that is the image itself."""
+    outcome = told.outcome
+    if image.record.state == "present" and image.record.commit == head:
+        outcome = "built"
+    elif outcome == "built" and image.record.expected:
+        outcome = "unrecorded"
+    return ImageOutcome(name=told.name, outcome=outcome, job=told.job, url=told.url)
+
+
 def _legs(image: str, alone: bool, mine: list[Job], ended: list[Job]) -> list[Job]:
     """Of the jobs that have ended, those that build an image; empty when that is not clear.
 
@@ -275,7 +289,7 @@ def _image_blockers(
     return [_image_blocker(outcome, jobs, names) for (outcome, jobs), names in ranked]
 
 
-_WORST_FIRST = ("failed", "cancelled", "unknown", "skipped")
+_WORST_FIRST = ("failed", "cancelled", "unrecorded", "unknown", "skipped")
 
 
 def _image_blocker(outcome: Outcome, jobs: Sequence[str], names: Sequence[str]) -> str:
@@ -290,6 +304,8 @@ def _image_blocker(outcome: Outcome, jobs: Sequence[str], names: Sequence[str]) 
         return f"{images} failed to build ({job})"
     if outcome == "cancelled":
         return f"the build of {images} was cancelled ({job})"
+    if outcome == "unrecorded":
+        return f"{job} succeeded, but no image with the inputs of {images} is in the registry"
     if outcome == "skipped":
         return f"{images} {were} to be built, but {job} was skipped"
     return f"whether {images} {were} built is not known: no leg of {job} is known to have done it"

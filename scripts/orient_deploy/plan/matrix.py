@@ -6,21 +6,20 @@ configuration, the commit and the ref's name say.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orient_deploy.errors import InputError
+from orient_deploy.plan.tags import default_repository, image_tags, record_tags
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from orient_deploy.config.model import Config, Image
     from orient_deploy.runner import Event
 
+NO_DIGESTS: Mapping[str, str] = {}
 MOST_JOBS = 256  # per workflow run; GitHub docs, "Usage limits": a larger matrix fails the run
-TAG_MAX = 128  # characters of an image tag; OCI distribution spec, "Pulling manifests"
 COMPARED = 20  # missing Dockerfiles that are told the nearest, which takes a while
-_TAKEN = re.compile(r"latest\Z|(?:sha|pr|inputs)-")  # tags with a meaning of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +35,14 @@ class Entry:
     tags: str
     labels: str
     build_args: str
+    contexts: str  # name=folder or name=docker-image://…
     cache_from: str
     cache_to: str
     timeout: int  # minutes
+    input_digest: str  # 64 hex digits; '' where no digest was computed
+    record: (
+        str  # tags to write when all else is pushed, in this order; '' where nothing is recorded
+    )
 
     def as_json(self) -> dict[str, object]:
         """The entry with the kebab-case keys of the `matrix` output."""
@@ -56,10 +60,13 @@ def build_matrix(
     head: str,
     deploying: bool,
     listing: Sequence[str],
+    digests: Mapping[str, str] = NO_DIGESTS,
+    run: str = "",
 ) -> tuple[Entry, ...]:
     """The entries for the named images, in the configuration's order.
 
-    `deploying`: the event's branch is one that deploys; only then does it move `latest`.
+    `deploying`: the event's branch is one that deploys; only then does it move `latest`, and only
+    then are builds recorded under their input digests. `run` is the run's number.
 
     Raises:
         InputError: more images than one run can hold.
@@ -77,7 +84,8 @@ def build_matrix(
     missing = [image for image in images if image.dockerfile not in present]
     if missing:
         raise _missing_dockerfiles(missing, listing)
-    return tuple(_entry(image, event, head, deploying) for image in images)
+    common = _Common(config=config, event=event, head=head, deploying=deploying, run=run)
+    return tuple(_entry(image, digests.get(image.name, ""), common) for image in images)
 
 
 def _missing_dockerfiles(missing: Sequence[Image], listing: Sequence[str]) -> InputError:
@@ -104,12 +112,25 @@ def _nearest(image: Image, candidates: Sequence[str]) -> str:
     return f"The nearest is {near[0]}. " if near else "The commit has no Dockerfile at all. "
 
 
-def _entry(image: Image, event: Event, head: str, deploying: bool) -> Entry:
+@dataclass(frozen=True, kw_only=True)
+class _Common:
+    """What all entries share."""
+
+    config: Config
+    event: Event
+    head: str
+    deploying: bool
+    run: str
+
+
+def _entry(image: Image, digest: str, common: _Common) -> Entry:
+    event, head, deploying = common.event, common.head, common.deploying
     repository = image.repository or default_repository(event.repository, image.name)
-    names = [f"sha-{head}", *_moving_names(event, head, deploying)]
     labels = [f"org.opencontainers.image.revision={head}"]
     if event.repository and event.server_url:
         labels.append(f"org.opencontainers.image.source={event.server_url}/{event.repository}")
+    tags = image_tags(event, head, deploying=deploying)
+    record = record_tags(digest, common.config, event, head, deploying=deploying, run=common.run)
     return Entry(
         name=image.name,
         dockerfile=image.dockerfile,
@@ -117,47 +138,13 @@ def _entry(image: Image, event: Event, head: str, deploying: bool) -> Entry:
         target=image.target,
         platforms=",".join(image.platforms),
         runner=image.runner,
-        tags="\n".join(f"{repository}:{name}" for name in names),
+        tags="\n".join(f"{repository}:{name}" for name in tags),
         labels="\n".join(labels),
         build_args="\n".join(f"{name}={value}" for name, value in image.build_args),
+        contexts="\n".join(f"{name}={value}" for name, value in image.contexts),
         cache_from=f"type=gha,scope={image.name}",
         cache_to=f"type=gha,scope={image.name},mode=max",
         timeout=image.timeout_minutes,
+        input_digest=digest,
+        record="\n".join(f"{repository}:{name}" for name in record),
     )
-
-
-def default_repository(repository: str, image: str) -> str:
-    """Where an image goes when its configuration does not say.
-
-    >>> default_repository("Acme/Orient", "dashboard")
-    'ghcr.io/acme/orient/dashboard'
-    """
-    return f"ghcr.io/{repository.lower() or 'local'}/{image}"
-
-
-def _moving_names(event: Event, head: str, deploying: bool) -> list[str]:
-    """The tags that move from commit to commit.
-
-    A pull request never moves those of a branch, although pull_request_target names the one it goes
-    to. Nor does a commit that was chosen by hand and is not the branch's own.
-    """
-    if event.pull_request:
-        return [f"pr-{event.pull_request.number}"]
-    if event.tag:
-        return [_tag_name(event.tag)]
-    if not event.branch or head != event.sha:
-        return []
-    latest = ["latest"] if deploying and event.branch == event.default_branch else []
-    return [_tag_name(event.branch), *latest]
-
-
-def _tag_name(ref: str) -> str:
-    """A branch or version as an image tag: what a tag may not hold becomes '-'.
-
-    A name that already means something else gets a prefix: a branch called 'latest' is not what
-    compose files mean by it.
-    """
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", ref).lstrip(".-")
-    if not name or _TAKEN.match(name):
-        name = f"ref-{name}"
-    return name[:TAG_MAX]

@@ -1,7 +1,7 @@
 """What a maintainer should look at: nothing here changes a decision.
 
-Files that are named and not there, Dockerfiles that nothing watches, patterns that match nothing,
-keys that have no effect yet. Values in, values out.
+Files that are named and not there, Dockerfiles that nothing watches, patterns that match nothing.
+Values in, values out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from orient_deploy.config.model import Config, Pattern
+    from orient_deploy.config.model import Config, Image, Pattern
     from orient_deploy.inputs.patterns import Selection
 
 
@@ -40,32 +40,30 @@ def _named_files(config: Config) -> set[str]:
 
 
 def find_remarks(
-    config: Config, watched: Watched, listing: Sequence[str], folders: Collection[str]
+    config: Config,
+    watched: Watched,
+    listing: Sequence[str],
+    folders: Collection[str],
+    *,
+    recorded: bool,
 ) -> list[Remark]:
     """What a maintainer should look at: files that are not there, Dockerfiles that are not watched,
-    patterns that match nothing, and `auto`."""
+    patterns that match nothing. When digests decide (`recorded`), a Dockerfile always counts."""
     missing = _named_files(config).difference(listing)
 
     remarks: list[Remark] = []
-    whole_context = [
-        image.name for image in config.images if any(one.text == AUTO for one in image.watch)
-    ]
-    if whole_context:
-        remarks.append(
-            Remark(
-                message="'auto' counts every file of the build context for now, so "
-                f"{listed(whole_context)} may be built more often than needed; list patterns "
-                "under `watch` to narrow it"
-            )
-        )
-    remarks += _without_effect(config)
+    aging = [one for one in config.images if one.max_age_s is not None]
+    if aging and not recorded:
+        names = listed([one.name for one in aging])
+        message = f"{names}: max-age has no effect with `baseline: push`"
+        remarks.append(Remark(message=message, where=aging[0].where))
     for image in config.images:
         if image.dockerfile in missing:
             problem = "is not in the commit"
-        elif not watched.watches(image.name, image.dockerfile):
-            problem = "is not watched, so a change to it alone builds nothing"
-        else:
+        elif recorded or _is_watched(image, watched):
             continue
+        else:
+            problem = "is not watched, so a change to it alone builds nothing"
         remarks.append(
             Remark(
                 message=f"{image.name}: its Dockerfile {image.dockerfile} {problem}",
@@ -84,20 +82,9 @@ def find_remarks(
     return remarks + _dead_patterns(config, watched, listing, folders)
 
 
-def _without_effect(config: Config) -> Iterator[Remark]:
-    """Wishes that need a record of earlier builds, which there is not yet."""
-    if config.baseline in ("registry", "deployments"):
-        yield Remark(
-            message=f"baseline: {config.baseline} has no effect yet; each push is compared with "
-            "the commit before it, as with `baseline: push`"
-        )
-    for key, images in (
-        ("max-age", [one for one in config.images if one.max_age_s is not None]),
-        ("inputs: workspace", [one for one in config.images if one.inputs == "workspace"]),
-    ):
-        if images:
-            names = listed([one.name for one in images])
-            yield Remark(message=f"{names}: {key} has no effect yet", where=images[0].where)
+def _is_watched(image: Image, watched: Watched) -> bool:
+    auto = any(pattern.text == AUTO for pattern in image.watch)
+    return auto or watched.watches(image.name, image.dockerfile)
 
 
 def _lists(

@@ -341,9 +341,16 @@ _OUTCOME_TEXT = {
     "failed": "**failed**",
     "cancelled": "**cancelled**",
     "skipped": "skipped",
+    "unrecorded": "**not recorded**",
     "unknown": "**not known**",
 }
-_OUTCOME_STYLE = {"built": "good", "failed": "bad", "cancelled": "bad", "unknown": "bad"}
+_OUTCOME_STYLE = {
+    "built": "good",
+    "failed": "bad",
+    "cancelled": "bad",
+    "unrecorded": "bad",
+    "unknown": "bad",
+}
 
 _URL = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._-]+)*\Z")
 

@@ -10,20 +10,24 @@ from orient_deploy.inputs.patterns import compile_patterns, escape
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from orient_deploy.config.model import Config, Environment, Image, Pattern
+    from orient_deploy.config.model import Config, Environment, Pattern
     from orient_deploy.inputs.patterns import Selection
+
+EMPTY: Mapping[str, Collection[str]] = {}
 
 
 class Watched:
     """The pattern lists of a configuration, compiled once."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, read: Mapping[str, Collection[str]] = EMPTY) -> None:
+        """`read` are the changed files that `auto` stands for, by image."""
         self.ignore = compile_list(config.ignore)
         self.everywhere = compile_list(config.watch_all)
         self.by_image = {
-            image.name: compile_patterns(watch_texts(image)) for image in config.images
+            image.name: compile_patterns(watch_texts(image.watch, read.get(image.name, ())))
+            for image in config.images
         }
 
     def split_ignored(self, paths: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -35,6 +39,10 @@ class Watched:
             [path for index, path in enumerate(paths) if index not in ignored],
             [path for index, path in enumerate(paths) if index in ignored],
         )
+
+    def ignored(self, paths: Sequence[str]) -> frozenset[str]:
+        """Those among the paths, in any order, that `ignore` takes out."""
+        return frozenset(path for path in paths if self.ignore and self.ignore.matches(path))
 
     def matched(self, image: str, paths: Sequence[str]) -> dict[str, str]:
         """The paths that an image watches, in their order, each with the pattern that decided."""
@@ -54,21 +62,11 @@ def compile_list(patterns: Sequence[Pattern]) -> Selection | None:
     return compile_patterns([pattern.text for pattern in patterns]) if patterns else None
 
 
-def watch_texts(image: Image) -> list[str]:
-    """An image's pattern list with `auto` written out: the whole context and the Dockerfile.
-
-    What is above the context counts by its own name: it may be a submodule or a link.
-    """
+def watch_texts(patterns: Sequence[Pattern], read: Collection[str]) -> list[str]:
+    """A pattern list with `auto` written out as the files that it stands for."""
     texts: list[str] = []
-    for pattern in image.watch:
-        if pattern.text != AUTO:
-            texts.append(pattern.text)
-        elif image.context == ".":
-            texts.append("**")
-        else:
-            parts = image.context.split("/")
-            texts += [escape("/".join(parts[:length])) for length in range(1, len(parts))]
-            texts += [f"{escape(image.context)}/**", escape(image.dockerfile)]
+    for pattern in patterns:
+        texts += [escape(path) for path in sorted(read)] if pattern.text == AUTO else [pattern.text]
     return texts
 
 

@@ -130,6 +130,7 @@ def plan(
     request: Request | None = None,
     listing: Sequence[str] = LISTING,
     base_config: Config | None = None,
+    read: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Plan:
     """The plan for a push to main that changes these files."""
     return decide(
@@ -141,6 +142,7 @@ def plan(
         changes=changes(changed) if base.commit else None,
         listing=listing,
         base_config=base_config,
+        read=read,
     )
 
 

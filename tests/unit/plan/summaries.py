@@ -143,12 +143,11 @@ def hostile_names() -> str:
 
 
 def remarks() -> str:
-    text = orient.CONFIG.replace("src/**,", "source/**, 'app/[id]/**',").replace(
-        "    watch: [packages/dashboard/**, packages/core/**]\n", ""
-    )
+    text = orient.CONFIG.replace("src/**,", "source/**, 'app/[id]/**',")
     text = text.replace("ignore: [", "ignore: [packages/bot-whatsapp/Dockerfile, ")
     listing = [path for path in orient.LISTING if path != "docker/docker-compose.staging.yml"]
-    return _plan(orient.plan("src/main.ts", config_text=text, listing=listing), text)
+    made = orient.plan("packages/dashboard/src/index.ts", config_text=text, listing=listing)
+    return _plan(made, text)
 
 
 def gate_open() -> str:

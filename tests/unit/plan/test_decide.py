@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from orient_deploy.config.model import Config
 from orient_deploy.errors import InputError
 from orient_deploy.history.model import Base
-from orient_deploy.plan.decide import is_deploying, is_version
 from orient_deploy.plan.model import Plan, Request
+from orient_deploy.plan.refs import is_deploying, is_version
 from orient_deploy.runner import Event, PullRequest
 from tests.unit.plan import orient
 from tests.unit.plan.orient import CONFIG, IMAGES, SLACK, config, event, no_base, plan, push
@@ -102,27 +102,36 @@ def test_a_reason_names_what_decided(paths: list[str], sentence: str) -> None:
     assert reasons(plan(*paths))["dashboard"] == sentence
 
 
-def test_auto_counts_the_whole_context_and_the_dockerfile() -> None:
-    text = CONFIG.replace(
-        "    watch: [packages/dashboard/**, packages/core/**]\n",
-        "    context: packages/[core]\n    watch: [auto, '!**/*.spec.ts']\n",
+AUTOMATIC = CONFIG.replace("watch: [packages/dashboard/**, packages/core/**]", "watch: [auto]")
+READ = {
+    "dashboard": {
+        "packages/[core]/a.spec.ts": "read by packages/dashboard/Dockerfile line 4",
+        "packages/[core]/a.ts": "read by packages/dashboard/Dockerfile line 4",
+        "packages/dashboard/Dockerfile": "the Dockerfile itself",
+    }
+}
+
+
+def test_auto_counts_what_the_dockerfile_reads() -> None:
+    made = plan(*READ["dashboard"], "packages/c/a.ts", config_text=AUTOMATIC, read=READ)
+
+    assert made.images[2].files == tuple(READ["dashboard"])
+    assert reasons(made)["dashboard"] == (
+        "changed: packages/[core]/a.spec.ts, read by packages/dashboard/Dockerfile line 4 "
+        "(and 2 more files)"
     )
 
-    changed = "packages/[core]/a.ts", "packages/[core]/a.spec.ts", "packages/dashboard/Dockerfile"
-    made = plan(*changed, "packages/c/a.ts", config_text=text)
+
+def test_auto_is_narrowed_by_what_stands_behind_it() -> None:
+    text = AUTOMATIC.replace("[auto]", "[auto, '!**/*.spec.ts', 'packages/c/**']")
+
+    made = plan(*READ["dashboard"], "packages/c/a.ts", config_text=text, read=READ)
 
     assert made.images[2].files == (
         "packages/[core]/a.ts",
+        "packages/c/a.ts",
         "packages/dashboard/Dockerfile",
     )
-
-
-def test_auto_from_the_root_says_the_whole_repository() -> None:
-    text = CONFIG.replace("    watch: [packages/dashboard/**, packages/core/**]\n", "")
-
-    made = plan("src/main.ts", "README.md", config_text=text)
-
-    assert reasons(made)["dashboard"] == "changed: the whole repository (1 file)"
 
 
 def test_a_list_never_takes_away_what_watch_all_counts() -> None:
@@ -596,15 +605,6 @@ def test_an_environments_own_branch_deploys_like_any_other() -> None:
     assert not is_deploying(event("push", "refs/heads/topic"), config(text))
 
 
-def test_auto_counts_what_is_above_the_context() -> None:
-    """A submodule, or a link, in which the context lies."""
-    text = "version: 1\nimages: {a: {context: vendor/app/web}}\n"
-
-    for path in ("vendor", "vendor/app", "vendor/app/web", "vendor/app/web/x"):
-        assert plan(path, config_text=text).to_build == ("a",)
-    assert plan("vendor/other", config_text=text).to_build == ()
-
-
 # --- remarks
 
 
@@ -617,37 +617,12 @@ def test_the_example_gives_no_cause_for_remarks() -> None:
     assert remarks(plan("src/main.ts")) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        pytest.param("baseline: registry", "baseline: registry has no effect yet", id="baseline"),
-        pytest.param("baseline: auto", "", id="the-default"),
-        pytest.param("images: {a: {watch: [a], max-age: 30d}}", "a: max-age has no", id="max-age"),
-        pytest.param(
-            "images: {a: {watch: [a], inputs: workspace}}",
-            "a: inputs: workspace has no effect yet",
-            id="inputs",
-        ),
-    ],
-)
-def test_a_wish_without_effect_is_remarked_on(text: str, said: str) -> None:
-    whole = f"version: 1\n{text}\n"
-    if "images" not in text:
-        whole += "images: {a: {watch: [a]}}\n"
+def test_an_age_without_records_is_remarked_on() -> None:
+    text = CONFIG.replace("typical-minutes: 2", "max-age: 30d")
 
-    messages = [
-        one.message for one in plan(config_text=whole).remarks if "no effect" in one.message
+    assert remarks(plan("src/main.ts", config_text=text)) == [
+        f"{orient.SOURCE}:17:3: dashboard: max-age has no effect with `baseline: push`"
     ]
-
-    assert len(messages) == (1 if said else 0)
-    assert all(said in message for message in messages)
-
-
-def test_auto_is_remarked_on_once() -> None:
-    text = CONFIG.replace("    watch: [packages/dashboard/**, packages/core/**]\n", "")
-
-    (remark,) = remarks(plan("src/main.ts", config_text=text))
-    assert "dashboard may be built more often" in remark
 
 
 def test_a_dockerfile_that_is_not_there_is_remarked_on() -> None:

@@ -12,13 +12,8 @@ from hypothesis import strategies as st
 
 from orient_deploy.config import ConfigError
 from orient_deploy.errors import InputError
-from orient_deploy.plan.matrix import (
-    COMPARED,
-    MOST_JOBS,
-    TAG_MAX,
-    build_matrix,
-    default_repository,
-)
+from orient_deploy.plan.matrix import COMPARED, MOST_JOBS, build_matrix
+from orient_deploy.plan.tags import TAG_MAX, default_repository
 from orient_deploy.runner import Event, PullRequest
 from tests.unit.plan import orient
 from tests.unit.plan.orient import CONFIG, HEAD, config, event, push
@@ -82,6 +77,9 @@ def test_an_entry_holds_all_that_a_build_needs() -> None:
         "cache-from": "type=gha,scope=dashboard",
         "cache-to": "type=gha,scope=dashboard,mode=max",
         "timeout": 20,
+        "contexts": "",
+        "input-digest": "",
+        "record": "",
     }
 
 
@@ -261,3 +259,81 @@ def test_the_entries_keep_the_order_of_the_configuration() -> None:
     assert {field.name for field in dataclasses.fields(found[0])} == {
         key.replace("-", "_") for key in found[0].as_json()
     }
+
+
+RECORDED = CONFIG.replace("baseline: push", "baseline: auto")
+DIGEST = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("at", "deploying", "head", "expected"),
+    [
+        pytest.param(
+            push(), True, HEAD, ["inputs-last-main", f"inputs-{DIGEST[:40]}"], id="deploying-branch"
+        ),
+        pytest.param(push("refs/heads/topic"), False, HEAD, [], id="another-branch"),
+        pytest.param(
+            push("refs/tags/v1.2.0"), False, HEAD, [f"inputs-{DIGEST[:40]}"], id="version"
+        ),
+        pytest.param(push("refs/tags/nightly"), False, HEAD, [], id="another-tag"),
+        pytest.param(
+            event("pull_request", "refs/pull/7/merge", pull_request=REQUEST),
+            False,
+            HEAD,
+            [],
+            id="pull-request",
+        ),
+        pytest.param(
+            event("pull_request_target", pull_request=REQUEST), True, HEAD, [], id="of-a-stranger"
+        ),
+        pytest.param(event("local"), True, HEAD, [], id="laptop"),
+        pytest.param(
+            event("workflow_dispatch"),
+            True,
+            "5" * 40,
+            [f"inputs-{DIGEST[:40]}"],
+            id="a-commit-chosen-by-hand-is-no-last-build",
+        ),
+    ],
+)
+def test_a_build_is_recorded_where_it_counts(
+    at: Event, deploying: bool, head: str, expected: list[str]
+) -> None:
+    (found,) = build_matrix(
+        ["dashboard"],
+        config(RECORDED),
+        event=at,
+        head=head,
+        deploying=deploying,
+        listing=orient.LISTING,
+        digests={"dashboard": DIGEST},
+        run="77",
+    )
+
+    assert found.input_digest == DIGEST
+    assert found.record.split("\n") == (
+        [f"ghcr.io/acme/orient/dashboard:{tag}" for tag in expected] or [""]
+    )
+
+
+def test_a_tag_that_never_moves_gets_the_number_of_the_run() -> None:
+    (found,) = build_matrix(
+        ["dashboard"],
+        config(RECORDED.replace("baseline: auto", "immutable-tags: true")),
+        event=push(),
+        head=HEAD,
+        deploying=True,
+        listing=orient.LISTING,
+        digests={"dashboard": DIGEST},
+        run="77",
+    )
+
+    repository = "ghcr.io/acme/orient/dashboard"
+    assert found.record.split("\n") == [
+        f"{repository}:inputs-last-main-77",
+        f"{repository}:inputs-{DIGEST[:40]}-77",
+    ]
+
+
+def test_without_a_digest_nothing_is_recorded() -> None:
+    assert entry()["record"] == ""

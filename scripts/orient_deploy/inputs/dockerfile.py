@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 LINE_MAX_BYTES = 64 * 1024  # with its line break; moby reads with Go's bufio.Scanner
 
-_GAP = re.compile(r"[\t\v\f\r ]+")
-_DIRECTIVE = re.compile(rf"#[{BLANKS}]*([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+)")
+# Compiled where they are first used: a small detection reads few Dockerfiles.
+_GAP = r"[\t\v\f\r ]+"
+_DIRECTIVE = rf"#[{BLANKS}]*([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+)"
 _DIRECTIVES = ("syntax", "escape", "check")
-_HEREDOC = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)\Z")
-_LEADING_TABS = re.compile(r"(?m)^\t+")
+_HEREDOC = r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)\Z"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Heredoc:
     @property
     def text(self) -> str:
         """What the builder makes a file of, before variables."""
-        return _LEADING_TABS.sub("", self.content) if self.chomp else self.content
+        return re.sub(r"(?m)^\t+", "", self.content) if self.chomp else self.content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ class _Reading:
 
     def _directive(self, line: str) -> bool:
         """Whether another directive may follow this line."""
-        found = _DIRECTIVE.match(line)
+        found = re.match(_DIRECTIVE, line) if line[:1] == "#" else None
         if found is None or found[1].lower() not in _DIRECTIVES:
             return False
         name, value = found[1].lower(), found[2].rstrip("\t\n\f\r ")
@@ -219,7 +219,7 @@ class _Reading:
 
     def _parted(self, text: str) -> tuple[str, tuple[str, ...], str]:
         """The keyword in capitals, the flags, and the rest."""
-        keyword, *rest = _GAP.split(text.strip(BLANKS), 1)
+        keyword, *rest = re.split(_GAP, text.strip(BLANKS), maxsplit=1)
         if keyword.isascii():
             keyword = keyword.upper()
         if not rest:
@@ -349,7 +349,7 @@ def _text(rest: str, escape: str) -> tuple[tuple[str, ...], bool]:
 
 
 def _list(rest: str, escape: str) -> tuple[tuple[str, ...], bool]:
-    return (tuple(_GAP.split(rest)) if rest else ()), False
+    return (tuple(re.split(_GAP, rest)) if rest else ()), False
 
 
 def _names(rest: str, escape: str) -> tuple[tuple[str, ...], bool]:
@@ -361,7 +361,7 @@ def _pairs(rest: str, escape: str) -> tuple[tuple[str, ...], bool]:
     if not words:
         return (), False
     if "=" not in words[0]:  # ENV name value
-        name, *value = _GAP.split(rest, 1)
+        name, *value = re.split(_GAP, rest, maxsplit=1)
         if not value:
             raise _Refused(f"{name} is given no value")
         return (name, value[0]), False
@@ -442,7 +442,7 @@ def _no_constant(text: str) -> object:
 
 def heredoc_of(word: str) -> Heredoc | None:
     """The heredoc that a word like '<<-"END"' begins, without its content; None: it begins none."""
-    found = _HEREDOC.match(word)
+    found = re.match(_HEREDOC, word) if "<<" in word else None
     if found is None or not found[3]:
         return None
     names = split(found[3])

@@ -15,12 +15,11 @@ github.com/moby/patternmatcher: each folder before what is in it.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from functools import lru_cache
 from posixpath import normpath
 
-from orient_deploy.inputs.filematch import BadPattern, expression
-from orient_deploy.inputs.positions import Positions
+from orient_deploy.inputs.filematch import BadPattern, expression, segment
+from orient_deploy.inputs.positions import NOWHERE, Positions
 from orient_deploy.inputs.variables import BLANKS
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
@@ -29,14 +28,15 @@ if TYPE_CHECKING:
 
     from orient_deploy.inputs.scope import Scope
 
-    # What a pattern matches: where it begins, where it ends, how deep it is. A folder is less deep
-    # than what is in it, and an odd depth is that of everything that begins with one text.
+    # What a pattern matches: where it begins, where it ends (negative, so that nodes in order are
+    # folders before what is in them), and how deep it is. A folder is less deep than what is in
+    # it; an odd depth is that of everything that begins with one text.
     Node = tuple[int, int, int]
 
-_SPECIAL = re.compile(r"[*?\[\]\\]")
-_TOKEN = re.compile(r"(?s)(\*\*/?)|(\*)|(\?)|(\[[^\]]*\])|\\(.)|([^*?\[\\]+)")
+_SPECIAL = frozenset("*?[]\\")
+_TOKEN = r"(?s)(\*\*/?)|(\*)|(\?)|(\[[^\]]*\])|\\(.)|([^*?\[\\]+)"
 _EVERYTHING = ("**", "**/*", "**/**")
-_PLAIN_CLASS = re.compile(r"\[\^?[A-Za-z0-9_.]+(?:-[A-Za-z0-9])?\]")
+_PLAIN_CLASS = r"\[\^?[A-Za-z0-9_.]+(?:-[A-Za-z0-9])?\]"
 
 
 def read_ignore(content: bytes) -> tuple[str, ...]:
@@ -84,65 +84,79 @@ def compile_ignore(patterns: tuple[str, ...]) -> Ignore:
 class Ignore:
     """A list of compiled patterns."""
 
-    __slots__ = ("_matches", "_negated", "_patterns", "_states")
+    __slots__ = ("_deep", "_negations", "_negative", "_patterns", "_states")
 
-    def __init__(self, patterns: Sequence[_Pattern], negated: Sequence[bool]) -> None:
+    def __init__(self, patterns: Sequence[_Pattern], negative: Sequence[bool]) -> None:
         self._patterns = tuple(patterns)
-        self._negated = tuple(negated)
-        self._matches = tuple(one.matches for one in patterns)
-        self._states: dict[str, tuple[int, bool]] = {"": (0, False)}
+        self._negative = tuple(negative)
+        self._deep = sum(1 << n for n, one in enumerate(patterns) if one.is_deep)
+        self._negations = sum(1 << n for n, negates in enumerate(negative) if negates)
+        self._states: dict[str, tuple[int, bool]] = {"": (0, False)}  # the root is never asked
 
     def __bool__(self) -> bool:
         return bool(self._patterns)
-
-    def ignored(self, scope: Scope, path: str, place: range) -> Positions:
-        """What is left out of a file or folder of a scope, and of all that is in it."""
-        state, is_ignored = self._state(path)
-        depth = 2 * len(path) or -2  # the root itself is never asked
-        nodes: dict[Node, int] = {}
-        deep = 0
-        for number, pattern in enumerate(self._patterns):
-            bit = 1 << number
-            if path and pattern.is_deep and pattern.matches(path):
-                deep |= bit
-                continue
-            for node in _within(pattern.nodes(scope), place):
-                if node[2] > depth:
-                    nodes[node] = nodes.get(node, 0) | bit
-        if not nodes:
-            return Positions((place,)) if is_ignored and place else Positions()
-        return Positions.of(self._walk(nodes, place, state, deep, is_ignored))
 
     def matches(self, path: str) -> bool:
         """Whether a path is ignored, asked as a builder does: each folder above it first."""
         return self._state(path)[1]
 
+    def ignored(self, scope: Scope, path: str, place: range) -> Positions:
+        """What is left out of a file or folder of a scope, and of all that is in it."""
+        state, is_ignored = self._state(path)
+        if scope.is_entry(path, place):
+            return Positions((place,)) if is_ignored else NOWHERE
+        deep = 0
+        negating: list[tuple[int, Sequence[Node]]] = []
+        others: list[tuple[int, Sequence[Node]]] = []
+        for number, pattern in enumerate(self._patterns):
+            if path and pattern.is_deep and pattern.matches(path):
+                deep |= 1 << number
+            elif nodes := pattern.nodes(scope, path, place):
+                (negating if self._negative[number] else others).append((1 << number, nodes))
+        # Where no negation reaches, whatever matches is ignored; the rest is walked.
+        fast: list[tuple[int, int]] = []
+        slow: dict[Node, int] = {}
+        reach = Positions.between(
+            [(start, -stop) for _, nodes in negating for start, stop, _ in nodes]
+        )
+        if (state | deep) & self._negations:
+            reach = Positions((place,)) if place else NOWHERE
+        for bit, nodes in others:
+            for node in nodes:
+                if reach and reach.meets(node[0], -node[1]):
+                    slow[node] = slow.get(node, 0) | bit
+                else:
+                    fast.append((node[0], -node[1]))
+        for bit, nodes in negating:
+            for node in nodes:
+                slow[node] = slow.get(node, 0) | bit
+        if slow or is_ignored:
+            fast += self._walk(slow, place, state, deep, is_ignored)
+        return Positions.between(fast)
+
     def _walk(
         self, nodes: dict[Node, int], place: range, state: int, deep: int, is_ignored: bool
-    ) -> Iterator[range]:
-        """The ignored ranges, from folder to folder: where nothing matches, nothing changes."""
+    ) -> Iterator[tuple[int, int]]:
+        """The ignored stretches, from folder to folder: where nothing matches, nothing changes."""
         around = [(place.stop, state, deep, is_ignored)]
         at = place.start
-        deep_bits = sum(1 << n for n, pattern in enumerate(self._patterns) if pattern.is_deep)
-        for node in sorted(nodes, key=_by_place):
+        # At the end a node behind everything closes what is still open.
+        for node in (*sorted(nodes), (place.stop, -place.stop, 0)):
             start, stop, _ = node
-            while around[-1][0] <= start:
+            while around and around[-1][0] <= start:
                 end, _, _, ignored = around.pop()
                 if ignored and end > at:
-                    yield range(at, end)
+                    yield at, end
                 at = max(at, end)
+            if not around:
+                return
             _, state, deep, ignored = around[-1]
             if ignored and start > at:
-                yield range(at, start)
+                yield at, start
             at = max(at, start)
             own = nodes[node]
-            state, is_ignored = self._step(state, own | deep)
-            around.append((stop, state, deep | (own & deep_bits), is_ignored))
-        while around:
-            end, _, _, ignored = around.pop()
-            if ignored and end > at:
-                yield range(at, end)
-            at = max(at, end)
+            after, is_ignored = self._step(state, own | deep)
+            around.append((-stop, after, deep | (own & self._deep), is_ignored))
 
     def _step(self, state: int, own: int) -> tuple[int, bool]:
         """Which patterns have matched here or above, and whether the last of them ignores.
@@ -153,14 +167,13 @@ class Ignore:
         is_matched = False
         after = 0
         asked = state | own
-        number = 0
         while asked:
             bit = asked & -asked
-            number = bit.bit_length() - 1
             asked ^= bit
-            if state & bit or self._negated[number] == is_matched:
+            negates = bool(self._negations & bit)
+            if state & bit or negates == is_matched:
                 after |= bit
-                is_matched = not self._negated[number]
+                is_matched = not negates
         return after, is_matched
 
     def _state(self, path: str) -> tuple[int, bool]:
@@ -168,23 +181,11 @@ class Ignore:
         if found is None:
             above = self._state(path.rpartition("/")[0])[0]
             own = 0
-            for number, matches in enumerate(self._matches):
-                if matches(path):
+            for number, pattern in enumerate(self._patterns):
+                if pattern.matches(path):
                     own |= 1 << number
             found = self._states[path] = self._step(above, own)
         return found
-
-
-def _by_place(node: Node) -> tuple[int, int, int]:
-    return node[0], -node[1], node[2]
-
-
-def _within(nodes: Sequence[Node], place: range) -> Sequence[Node]:
-    """Those that begin in a range; they are in order."""
-    if not nodes:
-        return nodes
-    low = bisect_left(nodes, (place.start,))
-    return nodes[low : bisect_left(nodes, (place.stop,), low)]
 
 
 # --- one pattern -------------------------------------------------------------------------------
@@ -202,7 +203,7 @@ class _Pattern:
         self,
         text: str,
         matches: Callable[[str], bool],
-        find: Callable[[Scope], Iterable[Node]],
+        find: Callable[[Scope, str, range], Iterable[Node]],
         is_deep: bool = False,
     ) -> None:
         self.text = text
@@ -210,11 +211,14 @@ class _Pattern:
         self.is_deep = is_deep
         self._find = find
 
-    def nodes(self, scope: Scope) -> Sequence[Node]:
-        """The places of what it matches, in order; of what is deep only the beginnings."""
-        found = scope.found.get(self.text)
+    def nodes(self, scope: Scope, path: str, place: range) -> Sequence[Node]:
+        """What it matches in a folder; of what is deep only where it begins."""
+        key = (self.text, path)
+        found = scope.found.get(key)
         if found is None:
-            found = scope.found[self.text] = sorted(self._find(scope))
+            least = 2 * len(path) if path else -2
+            found = [one for one in self._find(scope, path, place) if one[2] > least]
+            scope.found[key] = found
         return found  # type: ignore[return-value]  # the scope does not know what it keeps
 
 
@@ -224,7 +228,7 @@ def _pattern(text: str) -> _Pattern:
     if text in _EVERYTHING:
         return _beginning(text, "")
     wildcards = text.strip("*")
-    if not _SPECIAL.search(wildcards) and "*" not in wildcards:
+    if _SPECIAL.isdisjoint(wildcards):
         if wildcards == text:
             return _exact(text)
         if text.endswith("**") and text == f"{wildcards}**":
@@ -236,20 +240,21 @@ def _pattern(text: str) -> _Pattern:
         folders = folders[:-3]
     is_plain = folders not in _EVERYTHING and not folders.endswith("**") and "^" not in text
     if folders != text and is_plain:
+        if folders.startswith("**") and folders[2:3] != "/":
+            folders = f"**/{folders[2:]}"
         # '**name' alone matches any end of a name, but '**name/**' whole names.
-        return _inside(text, _pattern(re.sub(r"\A\*\*(?!/)", "**/", folders)))
+        return _inside(text, _pattern(folders))
     return _by_segments(text) or _by_expression(text)
 
 
-def _place_of(path: str, place: range) -> Node:
-    return place.start, place.stop, 2 * len(path)
+def _node(path: str, place: range) -> Node:
+    return place.start, -place.stop, 2 * len(path)
 
 
 def _exact(text: str) -> _Pattern:
-    def find(scope: Scope) -> Iterator[Node]:
-        place = scope.place(text)
-        if place and text != ".":
-            yield _place_of(text, place)
+    def find(scope: Scope, path: str, place: range) -> Iterator[Node]:
+        if (not path or text.startswith(f"{path}/")) and (found := scope.place(text)):
+            yield _node(text, found)
 
     return _Pattern(text, text.__eq__, find)
 
@@ -260,10 +265,9 @@ def _beginning(text: str, prefix: str) -> _Pattern:
     def matches(path: str) -> bool:
         return path.startswith(prefix)
 
-    def find(scope: Scope) -> Iterator[Node]:
-        place = scope.beginning(prefix)
-        if place:
-            yield place.start, place.stop, 2 * len(prefix) - 1
+    def find(scope: Scope, path: str, place: range) -> Iterator[Node]:
+        if (not path or prefix.startswith(f"{path}/")) and (found := scope.beginning(prefix)):
+            yield found.start, -found.stop, 2 * len(prefix) - 1
 
     return _Pattern(text, matches, find, is_deep=True)
 
@@ -274,9 +278,9 @@ def _ending(text: str, suffix: str) -> _Pattern:
     def matches(path: str) -> bool:
         return path.endswith(suffix) or (suffix[:1] == "/" and path == suffix[1:])
 
-    def find(scope: Scope) -> Iterator[Node]:
-        for path, place in scope.named(suffix.removeprefix("/"), True, matches):
-            yield _place_of(path, place)
+    def find(scope: Scope, path: str, place: range) -> Iterator[Node]:
+        for found in scope.named(place, suffix.removeprefix("/"), True, matches):
+            yield _node(*found)
 
     return _Pattern(text, matches, find)
 
@@ -291,10 +295,11 @@ def _inside(text: str, folders: _Pattern) -> _Pattern:
                 return True
         return False
 
-    def find(scope: Scope) -> Iterator[Node]:
-        for start, stop, depth in folders.nodes(scope):
-            # A file begins and ends with itself; depth is that of the path, or odd.
-            if depth % 2 or not scope.is_entry(scope.path(start)[: depth // 2], range(start, stop)):
+    def find(scope: Scope, path: str, place: range) -> Iterator[Node]:
+        if path and folders.matches(path):
+            yield place.start, -place.stop, 2 * len(path) + 1
+        for start, stop, depth in folders.nodes(scope, path, place):
+            if not scope.is_entry(scope.path(start)[: depth // 2], range(start, -stop)):
                 yield start, stop, depth + 1
 
     return _Pattern(text, matches, find, is_deep=True)
@@ -303,10 +308,11 @@ def _inside(text: str, folders: _Pattern) -> _Pattern:
 def _by_segments(text: str) -> _Pattern | None:
     """A pattern whose wildcards stop at '/', with '**/' at most before it; None: another."""
     is_anywhere = text.startswith("**")
-    rest = re.sub(r"\A\*\*/?", "", text)
+    rest = text.removeprefix("**").removeprefix("/") if is_anywhere else text
     if "**" in rest or any(one in rest for one in "[\\^"):
         return None
-    checks = [_segment(one) for one in rest.split("/")]
+    segments = rest.split("/")
+    checks = [segment(one) for one in segments]
     count = len(checks)
 
     def matches(path: str) -> bool:
@@ -317,53 +323,44 @@ def _by_segments(text: str) -> _Pattern | None:
             check(name) for check, name in zip(checks, names, strict=True)
         )
 
-    def find(scope: Scope) -> Iterator[Node]:
-        if is_anywhere:
-            last = rest.rpartition("/")[2]
-            literal = max(re.split(r"[*?]+", last), key=len)
-            for path, place in scope.named(literal, last.endswith(literal), matches):
-                yield _place_of(path, place)
-        else:
-            yield from _level(scope, "", rest.split("/"))
+    def find_anywhere(scope: Scope, path: str, place: range) -> Iterator[Node]:
+        literal = max(re.split(r"[*?]+", segments[-1]), key=len)
+        at_end = segments[-1].endswith(literal)
+        for found in scope.named(place, literal, at_end, matches):
+            yield _node(*found)
 
-    def _level(scope: Scope, folder: str, segments: list[str]) -> Iterator[Node]:
-        first, *others = segments
+    def find(scope: Scope, path: str, place: range) -> Iterator[Node]:
+        names = path.split("/") if path else []
+        if len(names) < count and all(
+            check(name) for check, name in zip(checks, names, strict=False)
+        ):
+            yield from _level(scope, path, len(names))
+
+    def _level(scope: Scope, folder: str, at: int) -> Iterator[Node]:
         before = f"{folder}/" if folder else ""
         places: Iterable[tuple[str, range]]
-        if "*" in first or "?" in first:
-            check = checks[count - len(segments)]
-            places = (one for one in scope.children(folder) if check(one[0]))
+        if "*" in segments[at] or "?" in segments[at]:
+            places = (one for one in scope.children(folder) if checks[at](one[0]))
         else:
-            place = scope.place(before + first)
-            places = [(first, place)] if place else []
+            found = scope.place(before + segments[at])
+            places = [(segments[at], found)] if found else []
         for name, place in places:
-            if not others:
-                yield _place_of(before + name, place)
+            if at == count - 1:
+                yield _node(before + name, place)
             elif not scope.is_entry(before + name, place):
-                yield from _level(scope, before + name, others)
+                yield from _level(scope, before + name, at + 1)
 
-    return _Pattern(text, matches, find)
-
-
-def _segment(text: str) -> Callable[[str], bool]:
-    """Whether a name matches a part of a pattern that has no '/'."""
-    if "*" not in text and "?" not in text:
-        return text.__eq__
-    begin, star, end = text.partition("*")
-    if star and not re.search(r"[*?]", begin + end):
-        least = len(begin) + len(end)
-        return lambda name: len(name) >= least and name.startswith(begin) and name.endswith(end)
-    match = re.compile(expression(text)).fullmatch
-    return lambda name: match(name) is not None
+    return _Pattern(text, matches, find_anywhere if is_anywhere else find)
 
 
 def _by_expression(text: str) -> _Pattern:
     """Any other pattern, as the expression that moby makes of it."""
+    token_at = re.compile(_TOKEN).match
     parts: list[str] = []
     at = 0
     literal = ""
     while at < len(text):
-        token = _TOKEN.match(text, at)
+        token = token_at(text, at)
         if token is None:
             raise BadPattern(f"what {text} means could not be told")
         at = token.end()
@@ -374,7 +371,7 @@ def _by_expression(text: str) -> _Pattern:
         elif token[3]:
             parts.append("[^/]")
         elif token[4]:
-            if not _PLAIN_CLASS.fullmatch(token[4]):
+            if not re.fullmatch(_PLAIN_CLASS, token[4]):
                 raise BadPattern(f"what {text} means could not be told")
             parts.append(token[4])
         elif token[5]:
@@ -390,8 +387,8 @@ def _by_expression(text: str) -> _Pattern:
     def matches(path: str) -> bool:
         return match(path) is not None
 
-    def find(scope: Scope) -> Iterator[Node]:
-        for path, place in scope.holding(literal, False, matches):
-            yield _place_of(path, place)
+    def find(scope: Scope, path: str, place: range) -> Iterator[Node]:
+        for found in scope.holding(place, literal, False, matches):
+            yield _node(*found)
 
     return _Pattern(text, matches, find)

@@ -11,6 +11,13 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+_SPECIAL = frozenset("*?[\\")
+
 
 class BadPattern(Exception):
     """The pattern is none: a class without end, or an escape with nothing behind it."""
@@ -59,6 +66,18 @@ def expression(pattern: str) -> str:
                 at += 1
             parts.append(re.escape(one))
     return "".join(parts)
+
+
+def segment(text: str) -> Callable[[str], bool]:
+    """What tells whether a name matches a part of a pattern, neither of them with a '/'."""
+    if _SPECIAL.isdisjoint(text):
+        return text.__eq__
+    begin, star, end = text.partition("*")
+    if star and _SPECIAL.isdisjoint(begin + end):
+        least = len(begin) + len(end)
+        return lambda name: len(name) >= least and name.startswith(begin) and name.endswith(end)
+    match = re.compile(expression(text)).fullmatch
+    return lambda name: match(name) is not None
 
 
 def _class(pattern: str, at: int) -> tuple[str, int]:

@@ -29,16 +29,23 @@ class Positions:
     @classmethod
     def of(cls, ranges: Iterable[range]) -> Positions:
         """What is in any of the ranges."""
+        return cls.between([(one.start, one.stop) for one in ranges])
+
+    @classmethod
+    def between(cls, pairs: list[tuple[int, int]]) -> Positions:
+        """The same of pairs of a first position and the one behind the last."""
+        pairs.sort()
         joined: list[range] = []
         low = high = 0
-        for one in sorted(ranges, key=_start):
-            if one.start > high:
+        for start, stop in pairs:
+            if start > high:
                 if high > low:
                     joined.append(range(low, high))
-                low, high = one.start, one.stop
-            elif one.stop > high:
-                low = low if high > low else one.start
-                high = one.stop
+                low, high = start, stop
+            elif stop > high:
+                if high == low:
+                    low = start
+                high = stop
         if high > low:
             joined.append(range(low, high))
         return cls(tuple(joined))
@@ -54,8 +61,7 @@ class Positions:
         return bool(self.ranges)
 
     def __contains__(self, position: int) -> bool:
-        at = bisect_right(self.ranges, position, key=_start) - 1
-        return at >= 0 and position < self.ranges[at].stop
+        return self.meets(position, position + 1)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Positions) and self.ranges == other.ranges
@@ -65,6 +71,11 @@ class Positions:
 
     def __repr__(self) -> str:
         return f"Positions({self.ranges!r})"
+
+    def meets(self, start: int, stop: int) -> bool:
+        """Whether any position from `start` to before `stop` is in it."""
+        at = bisect_right(self.ranges, stop - 1, key=_start) - 1
+        return at >= 0 and self.ranges[at].stop > start
 
     def __or__(self, other: Positions) -> Positions:
         return Positions.of([*self.ranges, *other.ranges])
@@ -104,3 +115,6 @@ class Positions:
 
 def _start(one: range) -> int:
     return one.start
+
+
+NOWHERE = Positions()

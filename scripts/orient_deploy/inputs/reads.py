@@ -18,12 +18,12 @@ from posixpath import normpath
 
 from orient_deploy.inputs.dockerfile import parse
 from orient_deploy.inputs.dockerignore import Ignore, compile_ignore, read_ignore
-from orient_deploy.inputs.filematch import BadPattern, expression, has_wildcard
-from orient_deploy.inputs.positions import Positions
+from orient_deploy.inputs.filematch import BadPattern, expression, has_wildcard, segment
+from orient_deploy.inputs.positions import NOWHERE, Positions
 from orient_deploy.inputs.scope import Scope
 from orient_deploy.inputs.stages import Demand, Take, Widened, demand
 from orient_deploy.inputs.tree import SUBMODULE, SYMLINK
-from orient_deploy.inputs.variables import ANY_NAME, ANYTHING
+from orient_deploy.inputs.variables import ANY_NAME, ANYTHING, has_mark
 from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     # file, or it was not fetched.
     Read = Callable[[str], bytes | None]
 
+    # A path of a context, its place, and what of that a source takes.
+    _Found = tuple[str, range, Positions]
+
 IGNORE_FILE = ".dockerignore"
 LINKS_MAX = 40  # to one file; the kernel's own limit, and BuildKit's is larger
-_WILDCARD = re.compile(r"[*?\[\\]")
-_CLASS = re.compile(r"(?s)(?<!\\)\[(?:\\.|[^\]\\])+\]")
+_CLASS = r"(?s)(?<!\\)\[(?:\\.|[^\]\\])+\]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +74,8 @@ class Reads:
     dockerfile: int | None  # None: the commit has no such file, and everything else is empty
     ignore_file: int | None = None  # that of the main context; it counts by what it leaves out
     sources: tuple[Source, ...] = ()  # in the order of the Dockerfile, itself first
-    positions: Positions = Positions()
-    ignored: Positions = Positions()  # what sources name and the ignore file leaves out
+    positions: Positions = NOWHERE
+    ignored: Positions = NOWHERE  # what sources name and the ignore file leaves out
     missing: tuple[Missing, ...] = ()
     bases: tuple[str, ...] = ()  # images of elsewhere, variables replaced
     runs: tuple[tuple[int, str], ...] = ()  # commands with their lines
@@ -154,18 +156,35 @@ class _Place:
 class _Context(Scope):
     """A build context: a root that no link leads out of."""
 
-    __slots__ = ("_read", "ignores")
+    __slots__ = ("_kept", "_matched", "_read")
 
     def __init__(self, tree: Tree, folder: str, read: Read) -> None:
         super().__init__(tree, folder)
         self._read = read
-        self.ignores: dict[tuple[str, ...], Positions] = {}
+        self._matched: dict[str, list[tuple[str, range]]] = {}
+        self._kept: dict[tuple[Ignore, str], tuple[Positions, Positions]] = {}
+
+    def parted(self, ignore: Ignore, path: str, place: range) -> tuple[Positions, Positions]:
+        """What an ignore file leaves of a file or folder, and what it takes out."""
+        found = self._kept.get((ignore, path))
+        if found is None:
+            ignored = ignore.ignored(self, path, place)
+            whole = Positions((place,))
+            found = self._kept[ignore, path] = (
+                (whole - ignored, ignored)
+                if ignored
+                else (
+                    whole,
+                    ignored,
+                )
+            )
+        return found
 
     def follow(self, path: str, *, last: bool = True) -> _Place:
         """Where a path leads; `last`: a link at its end is followed as well."""
         whole = normpath(f"/{path}").lstrip("/")
         place = self.place(whole)
-        if place and not (self.is_entry(whole, place) and self._is_link(place.start)):
+        if place and not self.is_link(whole, place):
             return _Place(whole, place, [])
         return self._walk(whole, last)
 
@@ -185,7 +204,7 @@ class _Context(Scope):
             if not place:
                 return _Place(step, range(0), links)
             if self.is_entry(step, place):
-                if self._is_link(place.start):
+                if self.is_link(step, place):
                     if not left and not last:
                         return _Place(step, place, links, is_link=True)
                     links.append(place.start)
@@ -205,53 +224,56 @@ class _Context(Scope):
             now = step
         return _Place(now, self.place(now), links)
 
-    def _is_link(self, at: int) -> bool:
-        return bool(self.tree.links) and self.tree.mode(at) == SYMLINK
+    def is_link(self, path: str, place: range) -> bool:
+        """Whether what has this place is a symbolic link."""
+        return (
+            bool(self.tree.links)
+            and self.is_entry(path, place)
+            and self.tree.mode(place.start) == SYMLINK
+        )
 
-    def matching(self, pattern: str) -> Iterator[tuple[str, range]]:
+    def matching(self, pattern: str) -> list[tuple[str, range]]:
         """The files and folders that a pattern of COPY finds, following links before its first
         wildcard. Raises BadPattern."""
-        expression(pattern)
-        names = normpath(f"/{pattern}").lstrip("/").split("/")
-        if any(re.fullmatch(expression(one), "/") for one in _CLASS.findall(pattern)):
-            match = re.compile(expression("/".join(names))).fullmatch
-            yield from self.holding("", False, lambda path: match(path) is not None)
-            return
+        found = self._matched.get(pattern)
+        if found is None:
+            expression(pattern)
+            if any(re.fullmatch(expression(one), "/") for one in re.findall(_CLASS, pattern)):
+                match = re.compile(expression(normpath(f"/{pattern}").lstrip("/"))).fullmatch
+                found = list(
+                    self.holding(self.everything, "", False, lambda path: match(path) is not None)
+                )
+            else:
+                found = self._by_level(normpath(f"/{pattern}").lstrip("/").split("/"))
+            self._matched[pattern] = found
+        return found
+
+    def _by_level(self, names: list[str]) -> list[tuple[str, range]]:
         fixed = 0
-        while fixed < len(names) and not has_wildcard(names[fixed]):
+        while not has_wildcard(names[fixed]):
             fixed += 1
         start = self.follow("/".join(names[:fixed]))
-        if not start.found:
-            return
-        if self._is_submodule(start):
-            yield start.path, start.found
-            return
-        checks = [re.compile(expression(name)).fullmatch for name in names[fixed:]]
-        level = [(start.path, start.found)]
-        for number, check in enumerate(checks):
-            is_last = number == len(checks) - 1
+        level = [(start.path, start.found)] if start.found else []
+        found: list[tuple[str, range]] = []
+        for name in names[fixed:]:
+            check = segment(name)
             after: list[tuple[str, range]] = []
             for folder, place in level:
                 if folder and self.is_entry(folder, place):
+                    if self.tree.mode(place.start) == SUBMODULE:
+                        found.append((folder, place))  # for what is in it
                     continue
-                for name, found in self.children(folder):
-                    if not check(name):
-                        continue
-                    path = f"{folder}/{name}" if folder else name
-                    is_entry = self.is_entry(path, found)
-                    if is_entry and self.tree.mode(found.start) == SUBMODULE:
-                        yield path, found
-                    elif is_last or not is_entry:
-                        after.append((path, found))
+                before = f"{folder}/" if folder else ""
+                if has_wildcard(name):
+                    after += [
+                        (before + one, inside)
+                        for one, inside in self.children(folder)
+                        if check(one)
+                    ]
+                elif inside := self.place(before + name):
+                    after.append((before + name, inside))
             level = after
-        yield from level
-
-    def _is_submodule(self, place: _Place) -> bool:
-        return (
-            bool(place.path)
-            and self.is_entry(place.path, place.found)
-            and self.tree.mode(place.found.start) == SUBMODULE
-        )
+        return found + level
 
 
 class _Shared:
@@ -392,161 +414,137 @@ class _Resolving:
     # --- sources -------------------------------------------------------------------------------
 
     def _source(self, take: Take, context: _Context, ignore: Ignore) -> Source:
-        found = list(self._found(take, context))
+        places: list[str] = []
         positions: list[range] = []
         taken_out: list[range] = []
-        for path, positions_there in found:
-            ranges = positions_there.ranges
+        whole = False
+        for path, place, found in self._found(take, context):
+            kept, ignored = found, NOWHERE
             if ignore:
-                ignored = self._ignored_in(context, ignore, path)
-                taken_out += (positions_there & ignored).ranges
-                ranges = (positions_there - ignored).ranges
-            positions += ranges
+                kept, ignored = context.parted(ignore, path, place)
+                if len(found.ranges) != 1 or found.ranges[0] != place:
+                    kept, ignored = found - ignored, found & ignored
+            places.append(context.whole(path))
+            positions += kept.ranges
+            taken_out += ignored.ranges
+            whole = whole or not context.is_entry(path, place)
         if not positions:
             self._missing.append(
                 Missing(line=take.line, source=_shown(take.source), ignored=bool(taken_out))
             )
         self._ignored += taken_out
-        prefix = f"{context.folder}/" if context.folder else ""
         return Source(
             line=take.line,
             text=take.text,
             positions=Positions.of(positions),
-            places=tuple(dict.fromkeys(prefix + path for path, _ in found)),
-            whole=any(
-                not context.is_entry(path, context.place(path)) if path else True
-                for path, _ in found
-            ),
-            explicit=all(path for path, _ in found),
+            places=tuple(dict.fromkeys(places)),
+            whole=whole,
+            explicit=context.folder not in places,
         )
 
-    def _ignored_in(self, context: _Context, ignore: Ignore, path: str) -> Positions:
-        return ignore.ignored(context, path, context.place(path))
-
-    def _found(self, take: Take, context: _Context) -> Iterator[tuple[str, Positions]]:
-        """What a source finds: paths with the positions they stand for."""
+    def _found(self, take: Take, context: _Context) -> Iterator[_Found]:
+        """What a source finds: paths, their places, and what of each is taken."""
         source = take.source
-        if ANYTHING in source:
-            yield from self._unknown(take, context)
-            return
-        if ANY_NAME in source:
-            self._widened.append(
-                Widened(line=take.line, why=f"{_shown(source)} depends on the platform")
-            )
-            source = source.replace(ANY_NAME, "*" if take.is_pattern else ANYTHING)
-            if not take.is_pattern:
-                yield from self._unknown(take, context)
-                return
+        if ANY_NAME in source and ANYTHING not in source and take.is_pattern:
+            self._widen(take, f"{_shown(source)} depends on the platform")
+            source = source.replace(ANY_NAME, "*")
         try:
-            if take.parents:
+            if has_mark(source):
+                yield from self._unknown(take, context)
+            elif take.parents:
                 yield from self._with_parents(take, source, context)
             elif take.is_pattern and has_wildcard(source):
                 for path, place in context.matching(source):
-                    yield from self._with_target(take, path, place, context)
+                    yield path, place, self._without(take, path, place, context)
+                    if context.is_link(path, place):
+                        yield from self._literal(take, path, context)
             else:
                 yield from self._literal(take, source, context)
         except BadPattern as error:
-            self._widened.append(Widened(line=take.line, why=str(error)))
-            yield "", Positions((context.everything,))
+            self._widen(take, str(error))
+            yield "", context.everything, Positions.of([context.everything])
 
-    def _literal(
-        self, take: Take, source: str, context: _Context
-    ) -> Iterator[tuple[str, Positions]]:
+    def _widen(self, take: Take, why: str) -> None:
+        self._widened.append(Widened(line=take.line, why=why))
+
+    def _literal(self, take: Take, source: str, context: _Context) -> Iterator[_Found]:
         place = context.follow(source)
         yield from self._links(place, context)
         if place.problem:
-            self._widened.append(Widened(line=take.line, why=place.problem))
-            yield "", Positions((context.everything,))
+            self._widen(take, place.problem)
+            yield "", context.everything, Positions.of([context.everything])
         elif place.found:
             # The builder excludes nothing behind a link.
-            is_link = bool(place.links) and context.follow(source, last=False).is_link
-            excludes = () if is_link else take.excludes
-            yield place.path, self._without(excludes, take, place.path, place.found, context)
+            if place.links and take.excludes and context.follow(source, last=False).is_link:
+                taken = Positions((place.found,))
+            else:
+                taken = self._without(take, place.path, place.found, context)
+            yield place.path, place.found, taken
 
-    def _with_target(
-        self, take: Take, path: str, place: range, context: _Context
-    ) -> Iterator[tuple[str, Positions]]:
-        """A match of a pattern, and where it leads if it is a link."""
-        yield path, self._without(take.excludes, take, path, place, context)
-        if context.is_entry(path, place) and self._tree.mode(place.start) == SYMLINK:
-            yield from self._literal(take, path, context)
-
-    def _links(self, place: _Place, context: _Context) -> Iterator[tuple[str, Positions]]:
+    def _links(self, place: _Place, context: _Context) -> Iterator[_Found]:
         for at in place.links:
-            yield context.path(at), Positions((range(at, at + 1),))
+            yield context.path(at), range(at, at + 1), Positions((range(at, at + 1),))
 
-    def _without(
-        self,
-        excludes: tuple[str, ...],
-        take: Take,
-        path: str,
-        place: range,
-        context: _Context,
-    ) -> Positions:
+    def _without(self, take: Take, path: str, place: range, context: _Context) -> Positions:
         """A file, or a folder without what `--exclude` leaves out of it."""
-        whole = Positions((place,)) if place else Positions()
-        if not excludes or (path and context.is_entry(path, place)):
+        whole = Positions((place,)) if place else NOWHERE
+        if not take.excludes or context.is_entry(path, place):
             return whole
         try:
-            excluded = compile_ignore(excludes)
+            excluded = compile_ignore(take.excludes)
         except BadPattern as error:
-            self._widened.append(Widened(line=take.line, why=f"--exclude: {error}"))
+            self._widen(take, f"--exclude: {error}")
             return whole
-        scope = self._shared.context(f"{context.folder}/{path}".strip("/"))
+        scope = self._shared.context(context.whole(path))
         return whole - excluded.ignored(scope, "", scope.everything)
 
-    def _with_parents(
-        self, take: Take, source: str, context: _Context
-    ) -> Iterator[tuple[str, Positions]]:
+    def _with_parents(self, take: Take, source: str, context: _Context) -> Iterator[_Found]:
         """`--parents`: a pattern of the other dialect, below what stands before '/./'."""
         before, pivot, pattern = source.partition("/./")
         if not pivot:
-            before, pattern = "/", source
+            before, pattern = "", source
+        if has_wildcard(before):
+            bases = context.matching(before)
+        else:
+            base = context.follow(before)
+            yield from self._links(base, context)
+            bases = [(base.path, base.found)]
         pattern = normpath(f"/{pattern}").lstrip("/")
-        bases = (
-            list(context.matching(before))
-            if has_wildcard(before)
-            else [(place.path, place.found) for place in (context.follow(before),)]
-        )
         for path, place in bases:
-            if not place or (path and context.is_entry(path, place)):
+            if not place or context.is_entry(path, place):
                 continue
-            scope = self._shared.context(f"{context.folder}/{path}".strip("/"))
-            if not pattern:
-                yield path, self._without(take.excludes, take, path, place, context)
-                continue
-            included = compile_ignore((pattern,)).ignored(scope, "", scope.everything)
-            found = included & self._without(take.excludes, take, path, place, context)
-            if found:
-                yield path, found
-            for at in self._tree.links:
-                if at in found:
-                    yield from self._literal(take, context.path(at), context)
+            found = self._without(take, path, place, context)
+            if pattern:
+                scope = self._shared.context(context.whole(path))
+                found &= compile_ignore((pattern,)).ignored(scope, "", scope.everything)
+            yield path, place, found
+            yield from self._targets(take, found, context)
 
-    def _unknown(self, take: Take, context: _Context) -> Iterator[tuple[str, Positions]]:
+    def _targets(self, take: Take, found: Positions, context: _Context) -> Iterator[_Found]:
+        """Where the links among entries lead."""
+        for at in self._tree.links:
+            if at in found:
+                yield from self._literal(take, context.path(at), context)
+
+    def _unknown(self, take: Take, context: _Context) -> Iterator[_Found]:
         """A path of which only the beginning is known: all that begins so."""
         known = re.split(f"[{ANYTHING}{ANY_NAME}]", take.source)[0]
-        wildcard = _WILDCARD.search(known) if take.is_pattern else None
+        wildcard = re.search(r"[*?\[\\]", known) if take.is_pattern else None
         if wildcard:
             known = known[: wildcard.start()].rpartition("/")[0] + "/"
         folder, _, name = known.rpartition("/")
-        place = context.follow(folder)
-        yield from self._links(place, context)
-        start = "/".join(one for one in (place.path, name) if one)
-        if place.path and not name:
-            start += "/"
-        inside = context.everything if place.problem else context.beginning(start)
-        self._widened.append(
-            Widened(
-                line=take.line,
-                why=f"what {_shown(take.source)} stands for is not known here, "
-                f"so all that begins with {start or '.'} counts",
-            )
+        base = context.follow(folder)
+        yield from self._links(base, context)
+        start = f"{base.path}/{name}" if base.path else name
+        inside = context.everything if base.problem else context.beginning(start)
+        self._widen(
+            take,
+            f"what {_shown(take.source)} stands for is not known here, so all that begins with "
+            f"{start or '.'} counts",
         )
-        yield place.path, Positions((inside,)) if inside else Positions()
-        for at in self._tree.links:
-            if at in inside:
-                yield from self._literal(take, context.path(at), context)
+        found = Positions.of([inside])
+        yield base.path, base.found, found
+        yield from self._targets(take, found, context)
 
 
 def _shown(source: str) -> str:

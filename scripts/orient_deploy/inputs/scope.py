@@ -1,6 +1,6 @@
 """A folder of a tree as builders see it: a root of its own, whose paths are relative to it.
 
-Finds entries by path, by the beginning of a path and by what is in one; never reads anything.
+Finds entries by path, by the beginning of a path, by a text in their names; never reads anything.
 """
 
 from __future__ import annotations
@@ -20,20 +20,24 @@ _FEW = 1000
 class Scope:
     """What is below one folder. Paths given and returned are relative to it; '' is the folder."""
 
-    __slots__ = ("_folders", "_prefix", "_text", "everything", "folder", "found", "tree")
+    __slots__ = ("_folders", "_prefix", "_texts", "everything", "folder", "found", "tree")
 
     def __init__(self, tree: Tree, folder: str) -> None:
         self.tree = tree
         self.folder = "" if folder == "." else folder
         self._prefix = f"{self.folder}/" if self.folder else ""
         self.everything = tree.below(self.folder)
-        self.found: dict[str, object] = {}  # what patterns matched, by pattern
-        self._folders: list[str] | None = None
-        self._text: str | None = None
+        self.found: dict[object, object] = {}  # for those who ask the same again
+        self._folders: dict[range, list[str]] = {}
+        self._texts: dict[range, str] = {}
 
     def path(self, at: int) -> str:
         """The path of an entry that is below the folder."""
         return self.tree.paths[at][len(self._prefix) :]
+
+    def whole(self, path: str) -> str:
+        """A path of the scope as one of the tree."""
+        return self._prefix + path if path else self.folder
 
     def place(self, path: str) -> range:
         """A file's position, or those of all that is in a folder; empty: there is no such thing."""
@@ -43,7 +47,7 @@ class Scope:
         at = self.tree.before(whole)
         if at < len(self.tree.paths) and self.tree.paths[at] == whole:
             return range(at, at + 1)
-        return self.tree.below(whole)
+        return self.tree.below(whole) if path != "." else range(0)
 
     def is_entry(self, path: str, place: range) -> bool:
         """Whether what has this place is a file, a symbolic link or a submodule: no folder."""
@@ -71,23 +75,24 @@ class Scope:
             at = end
 
     def named(
-        self, literal: str, at_end: bool, matches: Callable[[str], bool]
+        self, place: range, literal: str, at_end: bool, matches: Callable[[str], bool]
     ) -> Iterator[tuple[str, range]]:
-        """The files and folders that match, given a text that is in the name of each.
+        """The files and folders of a place that match, given a text that is in each one's name.
 
-        `at_end`: their paths end with it. An empty text says nothing.
+        `at_end`: their paths end with it. An empty text says nothing. Folders above the place may
+        come as well.
         """
-        if self._text is None:
-            inside = self.tree.paths[self.everything.start : self.everything.stop]
-            self._text = "\n".join(["", *inside, ""])
-        text = self._text
+        text = self._texts.get(place)
+        if text is None:
+            text = "\n".join(["", *self.tree.paths[place.start : place.stop], ""])
+            self._texts[place] = text
         few: list[int] = []
         at = text.find(literal) if literal else -1
         while at >= 0 and len(few) <= _FEW:
             few.append(at)
             at = text.find(literal, at + 1)
         if not literal or len(few) > _FEW:
-            yield from self.holding(literal, at_end, matches)
+            yield from self.holding(place, literal, at_end, matches)
             return
         skip = len(self._prefix)
         seen = ""
@@ -104,30 +109,30 @@ class Scope:
             seen = path
 
     def holding(
-        self, literal: str, at_end: bool, matches: Callable[[str], bool]
+        self, place: range, literal: str, at_end: bool, matches: Callable[[str], bool]
     ) -> Iterator[tuple[str, range]]:
         """As `named`, where the text may be anywhere in the path."""
         skip = len(self._prefix)
-        inside = self.everything
-        for at, path in enumerate(self.tree.paths[inside.start : inside.stop], inside.start):
+        for at, path in enumerate(self.tree.paths[place.start : place.stop], place.start):
             if (path.endswith(literal) if at_end else literal in path) and matches(path[skip:]):
                 yield path[skip:], range(at, at + 1)
-        for path in self._all_folders():
+        for path in self._folders_of(place):
             if (path.endswith(literal) if at_end else literal in path) and matches(path):
                 yield path, self.place(path)
 
-    def _all_folders(self) -> list[str]:
-        if self._folders is None:
-            found: dict[str, None] = {}
+    def _folders_of(self, place: range) -> list[str]:
+        found = self._folders.get(place)
+        if found is None:
+            seen: dict[str, None] = {}
             skip = len(self._prefix)
             last = ""
-            for at in self.everything:
-                folder = self.tree.paths[at][skip:].rpartition("/")[0]
+            for path in self.tree.paths[place.start : place.stop]:
+                folder = path[skip:].rpartition("/")[0]
                 if folder == last:
                     continue
                 last = folder
-                while folder and folder not in found:
-                    found[folder] = None
+                while folder and folder not in seen:
+                    seen[folder] = None
                     folder = folder.rpartition("/")[0]
-            self._folders = list(found)
-        return self._folders
+            found = self._folders[place] = list(seen)
+        return found

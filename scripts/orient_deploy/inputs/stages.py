@@ -45,12 +45,11 @@ _FLAGS = {
     "RUN": frozenset(["mount", "network", "security", "device"]),
 }
 _REPEATED = ("exclude", "mount", "device")
-_STAGE = re.compile(r"[a-z][a-z0-9\-_.]*")
-_NUMBER = re.compile(r"[+-]?[0-9]+")
-_REMOTE = re.compile(r"(?:https?|git|ssh)://|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:")
+_STAGE = r"[a-z][a-z0-9\-_.]*"
+_SCHEMES = ("http://", "https://", "git://", "ssh://")
+_SHORT_SSH = r"[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:"
 # A frontend that speaks this language: docker/dockerfile of any registry and version.
-_FRONTEND = re.compile(r"(?:\S*/)?docker/dockerfile(?:-upstream)?(?:[:@]\S*)?(?:\s.*)?")
-_DOCKER_HUB = re.compile(r"\A(?:index\.)?docker\.io/(?:library/)?")
+_FRONTEND = r"(?:\S*/)?docker/dockerfile(?:-upstream)?(?:[:@]\S*)?(?:\s.*)?"
 _WITHOUT_VALUE = ("ro", "readonly", "rw", "readwrite", "required")
 _MOUNT_KEYS = {
     *("type", "from", "source", "src", "target", "dst", "destination", "required", "size", "id"),
@@ -138,7 +137,7 @@ def _problem(dockerfile: Dockerfile, args: dict[str, str]) -> Widened | None:
     if dockerfile.problem is not None:
         return Widened(line=dockerfile.problem.line, why=dockerfile.problem.why)
     syntax = args.get("BUILDKIT_SYNTAX") or dockerfile.syntax
-    if syntax and not _FRONTEND.fullmatch(syntax):
+    if syntax and not re.fullmatch(_FRONTEND, syntax):
         return Widened(line=1, why=f"{syntax} reads it, and that may be another language")
     for one in dockerfile.instructions:
         if has_mark(one.text):
@@ -148,7 +147,8 @@ def _problem(dockerfile: Dockerfile, args: dict[str, str]) -> Widened | None:
 
 def _context_name(name: str) -> str:
     """The name by which a context replaces an image of that name."""
-    return _DOCKER_HUB.sub("", name.lower()).removesuffix(":latest")
+    name = name.lower().removeprefix("index.").removeprefix("docker.io/").removeprefix("library/")
+    return name.removesuffix(":latest")
 
 
 class _Refused(Exception):
@@ -273,7 +273,7 @@ class _Build:
         if len(words) not in (1, 3) or (len(words) == 3 and words[1].lower() != "as"):
             raise _Refused(one.line, "FROM takes an image, and AS with a name")
         name = words[2].lower() if len(words) == 3 else ""
-        if name and not _STAGE.fullmatch(name):
+        if name and not re.fullmatch(_STAGE, name):
             raise _Refused(one.line, f"{words[2]} cannot be the name of a stage")
         base = self._expanded(one, words[0], self._global)
         if not base:
@@ -321,7 +321,7 @@ class _Build:
         if "$" in name.rstrip("$"):
             raise _Refused(one.line, f"{name} cannot hold a variable")
         found: _Stage | None
-        if one.keyword == "COPY" and _NUMBER.fullmatch(name):
+        if one.keyword == "COPY" and name[name[0] in "+-" :].isdecimal():
             number = int(name)
             if not 0 <= number < len(self._stages):
                 raise _Refused(one.line, f"there is no stage {name}")
@@ -448,7 +448,7 @@ class _Build:
             if _is_heredoc(word):
                 continue
             source = self._expanded(one, word, lookup)
-            if _REMOTE.match(source):
+            if source.startswith(_SCHEMES) or re.match(_SHORT_SSH, source):
                 if one.keyword == "COPY" and source.startswith(("http://", "https://")):
                     raise _Refused(one.line, "COPY takes no address")
                 if one.keyword == "ADD":

@@ -27,7 +27,7 @@ BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
 _SPECIAL_PARAMETERS = "@*#?-$!0"
-_TO_READ = re.compile(r"[$'\"\\`<]")
+_TO_READ = frozenset("$'\"\\`<")
 
 
 def has_mark(text: str) -> bool:
@@ -45,7 +45,7 @@ def expanded(word: str, lookup: Lookup, escape: str = "\\") -> str:
     >>> expanded('"$a"-${b:-c}', {"a": "x"}.get)
     'x-c'
     """
-    if not _TO_READ.search(word):
+    if _TO_READ.isdisjoint(word):
         return word
     return _Reader(word, lookup, escape).read()[0]
 

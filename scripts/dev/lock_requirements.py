@@ -170,7 +170,7 @@ def wanted_requirements(pyproject: Mapping[str, Any]) -> dict[str, list[str]]:
     """The requirements behind each lock, by the lock's name: one lock for each distinct set."""
     project = pyproject["project"]
     locks: dict[str, list[str]] = {}
-    for name, asked in sorted(project["optional-dependencies"].items()):
+    for name, asked in project["optional-dependencies"].items():  # in the file's order
         if sorted(asked) not in locks.values():
             locks[name] = sorted(asked)
     locks["dev"] = [*project["dependencies"], *pyproject["dependency-groups"]["dev"]]

@@ -72,7 +72,7 @@ def test_each_distinct_extra_has_one_lock() -> None:
 
     locks = lock_requirements.wanted_requirements(pyproject)
 
-    assert locks == {"a": ["PyYAML>=6", "requests>=2"], "b": ["PyYAML>=6"], "dev": ["pip"]}
+    assert locks == {"b": ["PyYAML>=6"], "c": ["PyYAML>=6", "requests>=2"], "dev": ["pip"]}
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ _NO_ENGINE = re.compile(
     r"|permission denied while trying to connect|failed to connect to the docker api",
     re.IGNORECASE,
 )
+_ERROR = re.compile(r"(?:ERROR|Error|docker): ")
 _NO_BUILDX = re.compile(r"unknown command: docker buildx|'buildx' is not a docker command")
 
 
@@ -89,8 +90,9 @@ class Docker:
             ) from None
         finally:
             _end(child)
-        complaint = _last_line(err.decode("utf-8", "replace"))
-        if child.returncode and (fault := engine_fault(complaint)):
+        told = err.decode("utf-8", "replace")
+        complaint = _complaint(told)
+        if child.returncode and (fault := engine_fault(told, complaint)):
             raise fault
         return Answer(
             code=child.returncode, out=out.decode("utf-8", "replace"), complaint=complaint
@@ -108,7 +110,7 @@ class Docker:
             # A builder that does not answer is no error to buildx: it stands in the answer.
             told = re.search(r"^Error:[ \t]*(.+)", answer.out, re.MULTILINE)
             complaint = told[1].strip() if told else answer.complaint
-            raise engine_fault(complaint) or EnvironmentLacks(
+            raise engine_fault(complaint, complaint) or EnvironmentLacks(
                 "docker buildx has no builder that works",
                 complaint or "its answer names no driver",
                 "Run docker/setup-buildx-action before this step",
@@ -201,18 +203,18 @@ class Docker:
             ) from None
 
 
-def engine_fault(complaint: str) -> OrientError | None:
-    """The error behind a complaint that any docker command can make; None for another one."""
-    if _NO_BUILDX.search(complaint):
+def engine_fault(told: str, why: str) -> OrientError | None:
+    """The error behind what any docker command can say, given as `why`; None for anything else."""
+    if _NO_BUILDX.search(told):
         return EnvironmentLacks(
             "there is no docker buildx",
             "docker has no such plugin",
             "Install the plugin docker-buildx, or run docker/setup-buildx-action before this step",
         )
-    if _NO_ENGINE.search(complaint):
+    if _NO_ENGINE.search(told):
         return EnvironmentLacks(
             "the Docker engine does not answer",
-            complaint,
+            why,
             "Start it, and see that this user may talk to it",
         )
     return None
@@ -267,6 +269,8 @@ def _signal(child: subprocess.Popen[bytes], number: int) -> None:
             child.send_signal(number)
 
 
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return re.sub(r"^(?:ERROR|Error|docker): ", "", lines[-1]) if lines else ""
+def _complaint(told: str) -> str:
+    """The last line that is an error's, else the last one: advice may follow."""
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR.match(line)]
+    return _ERROR.sub("", (errors or lines or [""])[-1])

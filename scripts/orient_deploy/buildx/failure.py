@@ -140,7 +140,7 @@ def explain(finished: Finished, build: Build) -> OrientError:
     else:
         why = _complaint(finished.tail) or f"docker ended with exit code {finished.code}"
         kind, why = _kind(why, excerpt)
-        error = engine_fault(why) or kind.error(
+        error = engine_fault(why, why) or kind.error(
             kind.what.format(**facts), why, kind.next_step.format(**facts)
         )
     error.excerpt = excerpt

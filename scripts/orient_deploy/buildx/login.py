@@ -54,7 +54,7 @@ def logged_in(
     temporary = environment.get("RUNNER_TEMP") or None
     folder = tempfile.mkdtemp(prefix="orient-deploy-docker-", dir=temporary)  # mode 0700
     try:
-        _copy_configuration(_configuration(environment), folder, registry)
+        _copy_configuration(_source(environment), folder, registry)
         inside = {**environment, "DOCKER_CONFIG": folder}
         _log_in(Docker(inside), registry, user, password.strip("\r\n"), sleep)
         yield inside
@@ -62,18 +62,20 @@ def logged_in(
         shutil.rmtree(folder, ignore_errors=True)  # links in it are removed, not followed
 
 
-def _configuration(environment: Mapping[str, str]) -> str:
+def _source(environment: Mapping[str, str]) -> str:
+    """Docker's own folder, as docker finds it; '' where there can be none."""
     home = environment.get("HOME") or environment.get("USERPROFILE", "")
-    return environment.get("DOCKER_CONFIG") or os.path.join(home, ".docker")
+    return environment.get("DOCKER_CONFIG") or (os.path.join(home, ".docker") if home else "")
 
 
 def _copy_configuration(source: str, folder: str, registry: str) -> None:
-    content: object
+    content: object = {}
     try:
-        with open(os.path.join(source, _FILE), encoding="utf-8") as file:
-            content = json.load(file)
+        if source:
+            with open(os.path.join(source, _FILE), encoding="utf-8") as file:
+                content = json.load(file)
     except (FileNotFoundError, NotADirectoryError):
-        content = {}
+        pass
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
@@ -93,7 +95,7 @@ def _copy_configuration(source: str, folder: str, registry: str) -> None:
         json.dump(content, file)
     # Builders, contexts and plugins are used where they are.
     with suppress(OSError):
-        for name in os.listdir(source):
+        for name in os.listdir(source) if source else ():
             if name != _FILE:
                 os.symlink(os.path.abspath(os.path.join(source, name)), os.path.join(folder, name))
 

@@ -369,7 +369,7 @@ def test_what_another_program_prints_is_no_command(text: str) -> None:
 
 def test_what_another_program_prints_is_shown_at_once_and_without_its_colours() -> None:
     raw = io.BytesIO()
-    out = Log(io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8"), True)  # type: ignore[arg-type]  # BytesIO is raw enough
+    out = Log(io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8"), True)
 
     out.relay("#5 \x1b[1;32mdone\x1b[0m\x1b[K\n#6 next")
 

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "what would this commit rebuild and deploy, and with which matrix?"),
     "detect": ("detect", "which images must be built, and is there something to deploy?"),
     "matrix": ("matrix", "the build matrix of the images to build"),
+    "build": ("build", "build one image, push it, and record its inputs"),
     "gate": ("gate", "may the deploy start, after what the jobs before it did?"),
     "config check": ("config_check", "is the configuration right?"),
     "init": ("init", "a configuration proposed from what the repository holds"),
@@ -199,7 +200,7 @@ def _report(error: OrientError, log: Log) -> None:
             column=where.column,
         )
     if not problems:
-        log.error(sentence(str(error)))
+        log.error(sentence(str(error)), file=error.file, line=error.line)
 
 
 def _summarise(error: OrientError, env: Mapping[str, str], log: Log) -> None:

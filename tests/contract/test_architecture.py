@@ -23,13 +23,14 @@ ROOMS = {path.name for path in LIBRARY.iterdir() if (path / "__init__.py").is_fi
 EDGES = {
     "advise": {
         *("config", "config.globs", "config.load", "config.problem", "history.model"),
-        *("inputs.patterns", "plan.decide", "plan.model", "plan.report", "plan.wording", "runner"),
+        *("inputs.dockerfile", "inputs.patterns", "inputs.stages", "inputs.variables"),
+        *("plan.decide", "plan.model", "plan.report", "plan.wording", "runner"),
     },
     "buildx": {"plan.report", "registry.manifest", "registry.reference"},
     "config": set(),
     "github": set(),
     "history": {"runner.event"},
-    "inputs": set(),
+    "inputs": {"config.model"},
     "plan": {"config", "config.model", "history.model", "inputs.patterns"},
     "registry": set(),
     "runner": set(),

@@ -1,28 +1,24 @@
-"""What a Dockerfile says of its build context and its arguments, as far as a scan of it can tell.
+"""What a Dockerfile names of its build context and its arguments, for a proposal.
 
-Decides which files it names; never what a variable stands for, and never runs a build. Whoever
+Decides which files it names as written, in any stage; never what a variable stands for. Whoever
 reads the answer is told when something could not be read, so nothing is left out in silence.
-
-Source: https://docs.docker.com/reference/dockerfile/
 """
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterator, Sequence, Set
 
 from orient_deploy.advise.documents import MAX_BYTES
 from orient_deploy.config.globs import problem
+from orient_deploy.inputs.dockerfile import is_heredoc, parse
 from orient_deploy.inputs.patterns import compile_patterns, escape
+from orient_deploy.inputs.stages import is_remote
+from orient_deploy.inputs.variables import Unreadable, unquoted
 
 MOST_SOURCES = 100  # of one Dockerfile
 
-_ESCAPE = re.compile(r"\A(?:#[^\n]*\n)*?#[ \t]*escape[ \t]*=[ \t]*([\\`])", re.IGNORECASE)
-_FLAGS = re.compile(r"(?:--\S+\s+)*")
-_HEREDOC = re.compile(r"(?<!\S)\d*<<-?(['\"]?)([A-Za-z_]\w*)\1(?!\S)")
-_REMOTE = re.compile(r"\w+://|git@")
 _UNREADABLE = re.compile(r"[$'\"\\?\[\]]|\*\*")
 _GIVEN_ANYWAY = re.compile(r"(?:https?|ftp|no|all)_proxy|BUILDKIT_\w+|SOURCE_DATE_EPOCH", re.I)
 
@@ -31,11 +27,12 @@ def takes(dockerfile: bytes, argument: str) -> bool:
     """Whether the build argument can make a difference: one that is not declared has no effect."""
     if _GIVEN_ANYWAY.fullmatch(argument) or len(dockerfile) > MAX_BYTES:
         return True
-    return any(
+    found = parse(dockerfile)
+    return found.problem is not None or any(
         word.partition("=")[0] == argument
-        for name, rest in _instructions(dockerfile)
-        if name == "ARG"
-        for word in rest.split()
+        for one in found.instructions
+        if one.keyword == "ARG"
+        for word in one.arguments
     )
 
 
@@ -48,6 +45,9 @@ def narrower(
     """
     if len(dockerfile) > MAX_BYTES:
         return (), "its Dockerfile is too long to be read"
+    wrong = parse(dockerfile).problem
+    if wrong is not None:
+        return (), f"its Dockerfile could not be read: line {wrong.line}: {wrong.why}"
     found = [_own(path, context)]
     for source in sources(dockerfile):
         if _UNREADABLE.search(source):
@@ -102,74 +102,26 @@ def _is_covered(pattern: str, others: Sequence[str]) -> bool:
 
 def sources(dockerfile: bytes) -> Iterator[str]:
     """What is taken from the build context, as written; never from the network or other stages."""
-    for name, rest in _instructions(dockerfile):
-        found = _FLAGS.match(rest)
-        assert found is not None  # it matches the empty text
-        flags = found[0].split()
-        if name == "RUN":
-            for flag in flags:
-                yield from _mounted(flag)
-        elif name in ("COPY", "ADD") and not any(flag.startswith("--from=") for flag in flags):
-            for word in _words(rest[found.end() :])[:-1]:
-                if not word.startswith("<<") and not (name == "ADD" and _REMOTE.match(word)):
-                    yield word
-
-
-def _words(rest: str) -> list[str]:
-    if rest.startswith("["):
-        try:
-            words = json.loads(rest)
-        except (ValueError, RecursionError):
-            words = None
-        if isinstance(words, list) and all(isinstance(word, str) for word in words):
-            return words
-    return [_unquoted(word) for word in rest.split()]
+    for one in parse(dockerfile).instructions:
+        if one.keyword == "RUN":
+            for mount in one.values("mount"):
+                yield from _mounted(mount)
+        elif one.keyword in ("COPY", "ADD") and not one.values("from"):
+            for word in one.arguments[:-1]:
+                source = _unquoted(word)
+                if not is_heredoc(word) and not (one.keyword == "ADD" and is_remote(source)):
+                    yield source
 
 
 def _unquoted(word: str) -> str:
-    """The word without quotes around all of it; blanks part words in spite of quotes."""
-    return re.sub(r"\A(['\"])([^'\"]*)\1\Z", r"\2", word)
+    try:
+        return unquoted(word)
+    except Unreadable:
+        return word  # with its quote, which nobody takes for a path
 
 
-def _mounted(flag: str) -> Iterator[str]:
+def _mounted(mount: str) -> Iterator[str]:
     """What `--mount=` of a RUN binds from the context."""
-    if not flag.startswith("--mount="):
-        return
-    options = (one.partition("=") for one in flag.removeprefix("--mount=").split(","))
-    given = {key: value for key, _, value in options}
+    given = {key: value for key, _, value in (one.partition("=") for one in mount.split(","))}
     if given.get("type", "bind") == "bind" and "from" not in given:
-        yield _unquoted(given.get("source") or given.get("src") or ".")
-
-
-def _instructions(dockerfile: bytes) -> Iterator[tuple[str, str]]:
-    """Each instruction's name in capitals, and what follows it with its lines joined."""
-    text = dockerfile.decode("utf-8", "replace")
-    escaped = _ESCAPE.match(text)
-    continues = escaped[1] if escaped else "\\"
-    lines = text.split("\n")
-    at = 0
-    whole: list[str] = []
-    while at < len(lines):
-        line = lines[at].strip()
-        at += 1
-        if line and not line.startswith("#"):  # such lines may stand within an instruction
-            whole.append(line.removesuffix(continues))
-        if not whole or (at < len(lines) and not _ends(line, continues)):
-            continue
-        name, _, rest = " ".join(" ".join(whole).split()).partition(" ")
-        whole = []
-        if name.upper() in ("RUN", "COPY", "ADD"):
-            at = _behind_heredocs(rest, lines, at)
-        yield name.upper(), rest
-
-
-def _ends(line: str, continues: str) -> bool:
-    return bool(line) and not line.startswith("#") and not line.endswith(continues)
-
-
-def _behind_heredocs(rest: str, lines: list[str], at: int) -> int:
-    """Where the instructions go on; one that never ends holds nothing."""
-    for _, end in _HEREDOC.findall(rest):
-        closing = (n for n in range(at, len(lines)) if lines[n].strip("\t\r") == end)
-        at = next(closing, at - 1) + 1
-    return at
+        yield given.get("source") or given.get("src") or "."

@@ -62,6 +62,11 @@ class Instruction:
     trigger: Instruction | None = None  # what ONBUILD is for
     text: str = ""  # its lines joined, without heredocs
 
+    def values(self, flag: str) -> list[str]:
+        """What a flag is given, each time; '' where it is given nothing."""
+        found = (one.partition("=") for one in self.flags)
+        return [value for name, _, value in found if name == f"--{flag}"]
+
     @property
     def summary(self) -> str:
         """The instruction in one line, for people."""
@@ -458,6 +463,14 @@ def heredoc_of(word: str) -> Heredoc | None:
         chomp=found[2] == "-",
         descriptor=int(found[1] or 0),
     )
+
+
+def is_heredoc(word: str) -> bool:
+    """Whether a source of COPY or ADD is one: then it is no path."""
+    try:
+        return heredoc_of(word) is not None
+    except Unreadable:
+        return False
 
 
 def _quotes_in(text: str) -> int:

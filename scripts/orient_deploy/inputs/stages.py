@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from posixpath import basename
 
-from orient_deploy.inputs.dockerfile import heredoc_of
+from orient_deploy.inputs.dockerfile import is_heredoc
 from orient_deploy.inputs.variables import (
     ANY_NAME,
     ANYTHING,
@@ -437,18 +437,16 @@ class _Build:
     ) -> Iterator[Take]:
         if len(one.arguments) < 2:
             raise _Refused(one.line, f"{one.keyword} names no source or no destination")
-        context = self._context(one, _flag(one, "from"), stage)
-        parents = _flag(one, "parents", "true" if "--parents" in one.flags else "false").lower()
+        context = self._context(one, _value(one, "from"), stage)
+        parents = _value(one, "parents", "false").lower() or "true"
         if parents not in ("true", "false"):
             raise _Refused(one.line, f"--parents is {parents}")
-        excludes = tuple(
-            flag.removeprefix("--exclude=") for flag in one.flags if flag.startswith("--exclude=")
-        )
+        excludes = tuple(one.values("exclude"))
         for word in one.arguments[:-1]:
-            if _is_heredoc(word):
+            if is_heredoc(word):
                 continue
             source = self._expanded(one, word, lookup)
-            if source.startswith(_SCHEMES) or re.match(_SHORT_SSH, source):
+            if is_remote(source):
                 if one.keyword == "COPY" and source.startswith(("http://", "https://")):
                     raise _Refused(one.line, "COPY takes no address")
                 if one.keyword == "ADD":
@@ -510,11 +508,9 @@ class _Build:
                 raise _Refused(one.line, f"there are no mounts of type {kind}")
 
 
-def _is_heredoc(word: str) -> bool:
-    try:
-        return heredoc_of(word) is not None
-    except Unreadable:
-        return False
+def is_remote(source: str) -> bool:
+    """Whether ADD fetches it from a server."""
+    return source.startswith(_SCHEMES) or re.match(_SHORT_SSH, source) is not None
 
 
 def _last_name(instructions: Sequence[Instruction]) -> str:
@@ -524,16 +520,14 @@ def _last_name(instructions: Sequence[Instruction]) -> str:
     return "default"
 
 
-def _flag(one: Instruction, name: str, default: str = "") -> str:
-    for flag in one.flags:
-        if flag.startswith(f"--{name}="):
-            return flag.partition("=")[2]
-    return default
+def _value(one: Instruction, flag: str, default: str = "") -> str:
+    found = one.values(flag)
+    return found[0] if found else default
 
 
 def _origins(one: Instruction) -> Iterator[str]:
     """What an instruction copies or mounts from, besides the context."""
-    if one.keyword == "COPY" and (name := _flag(one, "from")):
+    if one.keyword == "COPY" and (name := _value(one, "from")):
         yield name
     elif one.keyword == "RUN":
         for options in _mounts(one):
@@ -543,10 +537,7 @@ def _origins(one: Instruction) -> Iterator[str]:
 
 def _mounts(one: Instruction) -> Iterator[dict[str, str]]:
     """The options of each `--mount`."""
-    for flag in one.flags:
-        if not flag.startswith("--mount="):
-            continue
-        text = flag.removeprefix("--mount=")
+    for text in one.values("mount"):
         if '"' in text:
             raise _Refused(one.line, f"{text} holds a quote")
         options: dict[str, str] = {}

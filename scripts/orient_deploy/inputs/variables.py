@@ -55,6 +55,11 @@ def expanded_in_quotes(text: str, lookup: Lookup) -> str:
     return _Reader(text, lookup, "\\", quotes_are_text=True).read()[0]
 
 
+def unquoted(word: str) -> str:
+    """The word without its quotes, its variables left as they are."""
+    return _Reader(word, _none, "\\", keep_unset=True).read()[0]
+
+
 def split(text: str, *, keep_quotes: bool = False, keep_escapes: bool = False) -> list[str]:
     """The words of a text, its variables left as they are.
 

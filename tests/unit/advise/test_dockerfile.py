@@ -31,7 +31,6 @@ PLACES = places_of(
             "COPY <<EOF <<'TWO' /x\nCOPY a /\nEOF\nCOPY b /\nTWO\nCOPY c /", ["c"], id="doc"
         ),
         pytest.param("RUN cat <<EOF\nCOPY a /\nEOF\nCOPY c /", ["c"], id="run-doc"),
-        pytest.param("RUN a <<EOF\nCOPY c /", ["c"], id="doc-without-end"),
         pytest.param("ADD https://a/$B git@c:d.git e.tar /", ["e.tar"], id="remote"),
         pytest.param(
             "RUN --mount=type=cache,target=/c --mount=type=bind,source=a,target=a \\\n"
@@ -59,7 +58,7 @@ def test_what_is_copied(text: str, expected: list[str]) -> None:
             ["src/ad/**", "pb/**"],
             id="folder-and-another",
         ),
-        pytest.param("src/ad/Dockerfile", ".", "", ["src/ad/**"], id="nothing-copied"),
+        pytest.param("src/ad/Dockerfile", ".", "FROM x", ["src/ad/**"], id="nothing-copied"),
         pytest.param(
             "Dockerfile",
             ".",
@@ -92,8 +91,8 @@ def test_the_list_is_what_the_dockerfile_names(
 def test_what_is_not_copied_is_named_by_its_dockerignore() -> None:
     places = places_of([".dockerignore", "a/Dockerfile", "docker/b.Dockerfile.dockerignore"])
 
-    assert narrower("a/Dockerfile", ".", b"", places) == (("a/**", ".dockerignore"), "")
-    assert narrower("docker/b.Dockerfile", "a", b"", places) == (("docker/**",), "")
+    assert narrower("a/Dockerfile", ".", b"FROM x", places) == (("a/**", ".dockerignore"), "")
+    assert narrower("docker/b.Dockerfile", "a", b"FROM x", places) == (("docker/**",), "")
 
 
 @pytest.mark.parametrize(
@@ -109,6 +108,9 @@ def test_what_is_not_copied_is_named_by_its_dockerignore() -> None:
         pytest.param('COPY "a b" /', '"a could not be read', id="quotes"),
         pytest.param("COPY dist/x /", "dist/x is copied, and no file of this commit", id="made"),
         pytest.param("#" * 300_000, "too long", id="long"),
+        pytest.param(
+            "COPY pb /\nRUN a <<B\nCOPY c /", "line 2: the heredoc B", id="doc-without-end"
+        ),
     ],
 )
 def test_a_list_that_would_lack_something_is_not_given(text: str, said: str) -> None:
@@ -123,6 +125,7 @@ def test_an_argument_counts_where_it_is_declared() -> None:
 
     assert [one for one in "ABCD" if takes(text, one)] == ["A", "B", "C"]
     assert takes(b"FROM x", "HTTP_PROXY")
+    assert takes(b"FROM x\nENV y", "A")  # what follows could declare it
 
 
 @given(

@@ -12,6 +12,7 @@ import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -186,14 +187,13 @@ class Workspace:
     def manifest(self, name: str) -> requests.Response:
         return self._get(f"manifests/{name}")
 
-    def labels(self, name: str) -> dict[str, str]:
-        """The labels of an image, through its index."""
+    def config(self, name: str) -> dict[str, Any]:
+        """What an image says of itself, through its index."""
         manifest = self.manifest(name).json()
         while "manifests" in manifest:
             manifest = self.manifest(manifest["manifests"][0]["digest"]).json()
-        config = self._get(f"blobs/{manifest['config']['digest']}").json()
-        labels: dict[str, str] = config["config"]["Labels"]
-        return labels
+        found: dict[str, Any] = self._get(f"blobs/{manifest['config']['digest']}").json()
+        return found
 
     def _get(self, path: str) -> requests.Response:
         url = f"{self.registry.url}/v2/{self.path}/{path}"
@@ -221,7 +221,7 @@ def test_an_image_is_built_pushed_and_recorded(workspace: Workspace) -> None:
     }
     expected = [f"sha-{workspace.commit}", "main", "hold-v1", RECORD, "inputs-last-main"]
     assert workspace.tags() == dict.fromkeys(expected, digest)
-    assert workspace.labels("inputs-last-main")[REVISION] == workspace.commit
+    assert workspace.config("inputs-last-main")["config"]["Labels"][REVISION] == workspace.commit
     ran = workspace.engine.docker(
         *("run", "--rm", "--network=none", finished.outputs["reference"]),
         *("/bin/busybox", "cat", "/made", "/app.txt"),
@@ -255,6 +255,9 @@ def test_a_forced_build_makes_every_layer_anew_and_moves_the_record(workspace: W
     assert "CACHED" in same.log
     assert "CACHED" not in forced.log
     assert workspace.tags()[RECORD] == forced.outputs["image-digest"]
+    # An image of layers that were there is as old as they are, however often it is built.
+    created = [workspace.config(one.outputs["image-digest"])["created"] for one in (first, same)]
+    assert created[0] == created[1] < workspace.config(RECORD)["created"]
     assert forced.outputs["image-digest"] != first.outputs["image-digest"]
 
 

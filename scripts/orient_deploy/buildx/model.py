@@ -38,6 +38,7 @@ class Build:
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
     timeout_minutes: int
+    fresh: bool = False  # no layer is reused: a build for its age's sake would stay as old
     commit: str  # what the image is said to be built from
     input_digest: str = ""
     record: tuple[str, ...] = ()  # tags to write when everything else is pushed; empty: none
@@ -112,6 +113,7 @@ def read_entry(entry: Mapping[str, object]) -> Build:
         cache_from=_lines(entry, "cache-from"),
         cache_to=_lines(entry, "cache-to"),
         timeout_minutes=timeout,
+        fresh=_flag(entry, "no-cache"),
         commit=commits[0],
         input_digest=_matching(entry, "input-digest", _INPUT_DIGEST),
         record=tuple(tag for _, tag in record),
@@ -128,6 +130,13 @@ def _text(entry: Mapping[str, object], key: str) -> str:
         raise _wrong(f"'{key}' is a {type(value).__name__}, not a text")
     if _UNSPEAKABLE.search(value):
         raise _wrong(f"'{key}' holds a character that no argument can")
+    return value
+
+
+def _flag(entry: Mapping[str, object], key: str) -> bool:
+    value = entry.get(key, False)
+    if not isinstance(value, bool):
+        raise _wrong(f"'{key}' is {value!r}, neither true nor false")
     return value
 
 

@@ -81,7 +81,7 @@ class Inputs:
     )
     no_cache: bool = described(
         "Build every layer anew and look for newer base images, as for a forced build. 'true' or "
-        "'false'; empty means 'false'.",
+        "'false'; empty means 'false', but where the entry asks for it.",
         False,
     )
     cache: str = described(
@@ -268,7 +268,7 @@ def _build_and_push(
         options = Options(
             push=pushes,
             caches=caches,
-            fresh=inputs.no_cache,
+            fresh=inputs.no_cache or build.fresh,
             provenance=inputs.provenance,
             sbom=inputs.sbom,
             secrets=secrets,

@@ -118,6 +118,14 @@ def test_a_folder_that_is_named_counts(home: Home, tmp_path: Path) -> None:
     assert "proxies" in home.seen_config
 
 
+def test_nobody_needs_a_home(home: Home) -> None:
+    del home.env["HOME"]
+
+    home.log_in()
+
+    assert home.seen_config == {"credHelpers": {HOST: ""}}
+
+
 def test_a_configuration_that_cannot_be_read_is_told(home: Home) -> None:
     (home.config / "config.json").write_text("[")
 

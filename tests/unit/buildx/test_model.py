@@ -107,6 +107,7 @@ images:
         pytest.param(as_input(timeout="5"), "'timeout' is '5', not a number", id="text-timeout"),
         pytest.param(as_input(timeout=0), "'timeout' is 0, not a number", id="no-time"),
         pytest.param(as_input(timeout=True), "'timeout' is True, not a number", id="flag-timeout"),
+        pytest.param(as_input(no_cache="true"), "'no-cache' is 'true', neither true", id="no-flag"),
         pytest.param(as_input(dockerfile="../D"), "'dockerfile' is '../D'", id="outside"),
         pytest.param(as_input(dockerfile=""), "'dockerfile' is ''", id="no-dockerfile"),
         pytest.param(as_input(context="/etc"), "'context' is '/etc'", id="absolute"),

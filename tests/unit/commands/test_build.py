@@ -199,6 +199,15 @@ def test_a_forced_build_replaces_the_record(job: Job) -> None:
     assert {"--no-cache", "--pull"} <= set(job.arguments)
 
 
+def test_an_entry_may_ask_for_layers_made_anew(job: Job) -> None:
+    """What is rebuilt for its age: made of the same layers it would be as old as before."""
+    job.builds(job.pushed())
+
+    job.run(entry=job.entry(no_cache=True))
+
+    assert {"--no-cache", "--pull"} <= set(job.arguments)
+
+
 def test_an_event_that_records_nothing_pushes(job: Job) -> None:
     image = job.pushed("topic")
     job.builds(image)
@@ -516,6 +525,29 @@ def test_what_is_not_this_image_is_not_recorded(
     assert finished.code == code
     assert what in finished.errors[0]
     assert RECORD not in job.tags()
+
+
+def test_what_is_no_image_is_not_recorded(job: Job) -> None:
+    child = job.pushed().as_child()
+    attestation = {**child, "annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
+    index = job.pusher.index([attestation], "odd")
+
+    finished = job.run(digest=index.digest)
+
+    assert finished.code == 4
+    assert "cannot be recorded: " in finished.errors[0]
+    assert "nothing was recorded." in finished.errors[0]
+    assert list(job.tags()) == ["odd"]
+
+
+def test_a_registry_that_does_not_answer_records_nothing(job: Job) -> None:
+    entry = job.entry().replace(job.repository, "127.0.0.1:9/acme/web")  # nothing listens there
+
+    finished = job.run(entry=entry, digest="main")
+
+    assert finished.code == 4
+    assert "127.0.0.1:9/acme/web:main cannot be recorded: " in finished.errors[0]
+    assert finished.outputs == {}
 
 
 def test_an_image_that_does_not_name_its_commit_is_recorded_with_a_word(job: Job) -> None:

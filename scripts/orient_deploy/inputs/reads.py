@@ -14,6 +14,7 @@ decides what a COPY depends on.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from posixpath import normpath
 
 from orient_deploy.inputs.dockerfile import parse
@@ -21,7 +22,7 @@ from orient_deploy.inputs.dockerignore import Ignore, compile_ignore, read_ignor
 from orient_deploy.inputs.filematch import BadPattern, expression, has_wildcard, segment
 from orient_deploy.inputs.positions import NOWHERE, Positions
 from orient_deploy.inputs.scope import Scope
-from orient_deploy.inputs.stages import Demand, Take, Widened, demand
+from orient_deploy.inputs.stages import Demand, Take, Widened, context_name, demand
 from orient_deploy.inputs.tree import SUBMODULE, SYMLINK
 from orient_deploy.inputs.variables import ANY_NAME, ANYTHING, has_mark
 from orient_deploy.record import dataclass
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     _Found = tuple[str, range, Positions]
 
 IGNORE_FILE = ".dockerignore"
-LINKS_MAX = 40  # to one file; the kernel's own limit, and BuildKit's is larger
+LINKS_MAX = 40  # on the way to one file; the kernel's own limit, and BuildKit's is larger
+LINKS_MOST = 1000  # of one context whose targets are asked for beforehand
 _CLASS = r"(?s)(?<!\\)\[(?:\\.|[^\]\\])+\]"
 
 
@@ -55,7 +57,7 @@ class Source:
     positions: Positions
     places: tuple[str, ...]  # the files and folders it names, as paths of the repository
     whole: bool  # it takes folders, with all that is in them
-    explicit: bool  # it names something in the context, and not the context itself
+    explicit: bool  # it names every file by its own path, none by a folder above it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +103,7 @@ def wanted_for_reads(image: Image, tree: Tree, read: Read | None = None) -> tupl
         if "://" not in folder:
             place = shared.root.follow(folder)
             found += [*place.links, *shared.root.follow(f"{folder}/{IGNORE_FILE}").entries]
-            inside = Positions((place.found,) if place.found else ())
-            found += [at for at in tree.links if at in inside]
+            found += _links_in(tree, place.found)[:LINKS_MOST]
     for path in (image.dockerfile, f"{image.dockerfile}{IGNORE_FILE}"):
         found += shared.root.follow(path).entries
     return tuple(dict.fromkeys(tree.paths[at] for at in found))
@@ -121,6 +122,11 @@ def resolve_reads(
         if cache is not None:
             cache[_Shared] = shared
     return _Resolving(image, shared).resolve()
+
+
+def _links_in(tree: Tree, place: range) -> tuple[int, ...]:
+    low = bisect_left(tree.links, place.start)
+    return tree.links[low : bisect_left(tree.links, place.stop, low)]
 
 
 def _nothing(path: str) -> None:
@@ -355,7 +361,7 @@ class _Resolving:
         ignores = {"": (main, self._ignore(main, ignore_file))}
         for name, folder in folders.items():
             context = self._context(folder)
-            ignores[name.lower()] = (context, self._ignore(context, self._file_in(context)))
+            ignores[context_name(name)] = (context, self._ignore(context, self._file_in(context)))
         self._widened += taken.refused
         takes = taken.takes
         if taken.refused:
@@ -439,7 +445,7 @@ class _Resolving:
             positions=Positions.of(positions),
             places=tuple(dict.fromkeys(places)),
             whole=whole,
-            explicit=context.folder not in places,
+            explicit=not whole,
         )
 
     def _found(self, take: Take, context: _Context) -> Iterator[_Found]:
@@ -522,8 +528,8 @@ class _Resolving:
 
     def _targets(self, take: Take, found: Positions, context: _Context) -> Iterator[_Found]:
         """Where the links among entries lead."""
-        for at in self._tree.links:
-            if at in found:
+        for one in found.ranges:
+            for at in _links_in(self._tree, one):
                 yield from self._literal(take, context.path(at), context)
 
     def _unknown(self, take: Take, context: _Context) -> Iterator[_Found]:

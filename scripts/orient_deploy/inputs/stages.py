@@ -107,7 +107,7 @@ def demand(
     if problem is not None:
         return Demand(refused=(problem,))
     args = dict(build_args)
-    named = {_context_name(name): value for name, value in contexts}
+    named = {context_name(name): value for name, value in contexts}
     tells_platform = any(
         "TARGET" in one.text or "BUILD" in one.text for one in dockerfile.instructions
     )
@@ -145,7 +145,7 @@ def _problem(dockerfile: Dockerfile, args: dict[str, str]) -> Widened | None:
     return None
 
 
-def _context_name(name: str) -> str:
+def context_name(name: str) -> str:
     """The name by which a context replaces an image of that name."""
     name = name.lower().removeprefix("index.").removeprefix("docker.io/").removeprefix("library/")
     return name.removesuffix(":latest")
@@ -342,7 +342,7 @@ class _Build:
             if self._is_context(base):
                 self._begin_from_context(base.name, stage)
         if stage.image and stage.image.lower() != SCRATCH:
-            name = _context_name(stage.image)
+            name = context_name(stage.image)
             if name in self._contexts:
                 self._begin_from_context(name, stage)
             else:
@@ -358,11 +358,8 @@ class _Build:
         def lookup(name: str) -> str | None:
             return stage.env.get(name, ANYTHING if stage.is_open else None)
 
-        for base in stage.bases:
-            for one in base.triggers:
-                self._follow_instruction(one, stage, lookup, stage.line)
-        for one in stage.instructions:
-            self._follow_instruction(one, stage, lookup, one.line)
+        for one in self._whole(stage):
+            self._follow_instruction(one, stage, lookup)
 
     def _begin_from_context(self, name: str, stage: _Stage) -> None:
         """A named context instead of an image: all of it counts."""
@@ -384,7 +381,6 @@ class _Build:
         one: Instruction,
         stage: _Stage,
         lookup: Callable[[str], str | None],
-        line: int,
     ) -> None:
         if one.keyword == "ARG":
             self._declare(one, stage.env, lookup)
@@ -395,11 +391,11 @@ class _Build:
             ]
             stage.env.update(pairs)
         elif one.keyword in ("COPY", "ADD"):
-            self.takes += self._copied(one, stage, lookup, line)
+            self.takes += self._copied(one, stage, lookup)
         elif one.keyword == "RUN":
-            self.takes += self._mounted(one, stage, lookup, line)
+            self.takes += self._mounted(one, stage, lookup)
             heredocs = "".join(f"\n{doc.content}" for doc in one.heredocs)
-            self.runs.append((line, " ".join(one.arguments) + heredocs))
+            self.runs.append((one.line, " ".join(one.arguments) + heredocs))
 
     def _declare(
         self, one: Instruction, env: dict[str, str], lookup: Callable[[str], str | None]
@@ -433,7 +429,6 @@ class _Build:
         one: Instruction,
         stage: _Stage,
         lookup: Callable[[str], str | None],
-        line: int,
     ) -> Iterator[Take]:
         if len(one.arguments) < 2:
             raise _Refused(one.line, f"{one.keyword} names no source or no destination")
@@ -453,7 +448,7 @@ class _Build:
                     continue
             if context is not None:
                 yield Take(
-                    line=line,
+                    line=one.line,
                     text=one.summary,
                     source=source,
                     context=context,
@@ -469,7 +464,7 @@ class _Build:
         if not name:
             return MAIN
         found = self._origin(one, name, stage)
-        key = found.name if found is not None else _context_name(name)
+        key = found.name if found is not None else context_name(name)
         if key in self._contexts and (found is None or self._is_context(found)):
             return None if self._note_if_image(key) else key
         if found is None and name.lower() != SCRATCH:
@@ -481,7 +476,6 @@ class _Build:
         one: Instruction,
         stage: _Stage,
         lookup: Callable[[str], str | None],
-        line: int,
     ) -> Iterator[Take]:
         for given in _mounts(one):
             options = {
@@ -498,7 +492,7 @@ class _Build:
                 # A cache that names nothing is empty at first.
                 if context is not None and (kind != "cache" or context):
                     yield Take(
-                        line=line,
+                        line=one.line,
                         text=one.summary,
                         source=source,
                         context=context,

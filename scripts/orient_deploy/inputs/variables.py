@@ -50,11 +50,6 @@ def expanded(word: str, lookup: Lookup, escape: str = "\\") -> str:
     return _Reader(word, lookup, escape).read()[0]
 
 
-def expanded_in_quotes(text: str, lookup: Lookup) -> str:
-    """The text with the values of its variables, and with its quotes: how heredocs are read."""
-    return _Reader(text, lookup, "\\", quotes_are_text=True).read()[0]
-
-
 def unquoted(word: str) -> str:
     """The word without its quotes, its variables left as they are."""
     return _Reader(word, _none, "\\", keep_unset=True).read()[0]
@@ -116,7 +111,6 @@ class _Reader:
         keep_quotes: bool = False,
         keep_escapes: bool = False,
         keep_unset: bool = False,
-        quotes_are_text: bool = False,
     ) -> None:
         self._text = text
         self._at = 0
@@ -125,7 +119,6 @@ class _Reader:
         self._keep_quotes = keep_quotes
         self._keep_escapes = keep_escapes
         self._keep_unset = keep_unset
-        self._quotes_are_text = quotes_are_text
 
     def read(self) -> tuple[str, list[str]]:
         """What the whole text stands for: as one word, and parted into words."""
@@ -152,7 +145,7 @@ class _Reader:
             elif one == "<":
                 value = self._angle()
                 words.add_as_is(value)
-            elif one in "'\"" and not self._quotes_are_text:
+            elif one in "'\"":
                 value = self._single_quoted() if one == "'" else self._double_quoted()
                 words.add_as_is(value)
             elif one == self._escape:
@@ -233,9 +226,9 @@ class _Reader:
             return self._replaced(name)
         if modifier == ":":
             modifier += self._next()
-        if modifier not in ("+", "-", "?", "#", "%") and modifier[0] != ":":
+        if modifier not in ("+", "-", "?", "#", "%") and modifier[:1] != ":":
             raise Unreadable(f"${{{name}{modifier} is not known")
-        if modifier in (":#", ":%"):
+        if modifier in (":", ":#", ":%"):
             raise Unreadable(f"${{{name}{modifier} is not known")
         word = self._until("}", modifier in "#%")[0]
         value = self._lookup(name)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from orient_deploy.commands.records import Records
     from orient_deploy.commands.sources import Sources
+    from orient_deploy.github.deployments import Deployment
     from orient_deploy.history import Change, Repository
     from orient_deploy.inputs.images import ImageInputs
     from orient_deploy.inputs.tree import Tree
@@ -255,17 +256,13 @@ def _earlier(
 
 
 def deployed_at(
-    config: Config,
-    path: str,
-    head: str,
-    commit: str,
-    references: Mapping[str, str],
-    repository: Repository,
+    config: Config, path: str, head: str, deployment: Deployment, repository: Repository
 ) -> Deployed | None:
-    """What was deployed from a commit, or None when the commit cannot be had."""
+    """What a deployment brought, or None when its commit cannot be had."""
     from orient_deploy.commands.sources import Sources
     from orient_deploy.plan.model import Deployed
 
+    commit = deployment.commit
     repository.obtain(Want(commit))
     if not repository.has(commit):
         return None
@@ -275,8 +272,13 @@ def deployed_at(
         changes = repository.changes(commit, head)
     except (RemoteError, GitFailed):
         return None
-    digests = {name: one.digest for name, one in inputs.items()}
-    return Deployed(commit=commit, references=references, digests=digests, changes=changes)
+    return Deployed(
+        commit=commit,
+        references=deployment.references,
+        digests={name: one.digest for name, one in inputs.items()},
+        changes=changes,
+        tried=deployment.attempts[0].commit if deployment.attempts else "",
+    )
 
 
 # --- the configuration of another commit

@@ -278,9 +278,7 @@ def _deployments(
         if not one.allowed or plan.to_build:
             continue
         last = _last_deployment(one.name, inputs, event, context)
-        deployed = last and deployed_at(
-            config, inputs.config, plan.head, last.commit, last.references, repository
-        )
+        deployed = last and deployed_at(config, inputs.config, plan.head, last, repository)
         if deployed:
             found[one.name] = deployed
     return found

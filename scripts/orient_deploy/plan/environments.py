@@ -87,6 +87,8 @@ def _owed(environment: Environment, deployed: Deployed, facts: Facts, recorded: 
             differing.append(name)
     if differing:
         return f"other images than {at} deployed: {listed(differing)}"
+    if deployed.tried:
+        return f"the deployment of {deployed.tried[:SHORT]} did not succeed, and may have begun"
     if deployed.changes is None:
         return f"what changed since {at} was deployed is not known"
     paths = facts.watched.split_ignored([change.path for change in deployed.changes])[0]

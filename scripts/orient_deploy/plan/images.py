@@ -116,11 +116,11 @@ def _why_absent(image: Image, known: ImageFacts, facts: Facts) -> str:
 
 
 def _why_different(image: Image, known: ImageFacts, facts: Facts) -> str:
-    if known.differences:
-        return _changed_files(known.differences, facts)
     redefined = image_redefined(image, facts)
     if redefined:
         return redefined
+    if known.differences:
+        return _changed_files(known.differences, facts)
     if not known.base_digest:
         return f"what it was made of at {(known.base.commit or '')[:SHORT]} is not known"
     return "what it is built on changed"

@@ -70,6 +70,7 @@ class Deployed:
     references: Mapping[str, str]
     digests: Mapping[str, str]
     changes: tuple[Change, ...] | None  # None: not known
+    tried: str = ""  # the commit of a later deployment that was not good; '' for none
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from orient_deploy.plan.gate import Gate, ImageOutcome
     from orient_deploy.plan.model import EnvironmentDecision, ImageDecision, Plan, Remark
 
-    Style = Literal["bold", "dim", "red", "green", "blue"]
+    Style = Literal["bold", "dim", "red", "green", "yellow", "blue"]
     Styled = tuple[Style, str]
     Line = tuple[str | Styled, ...]  # one line for a terminal
 

@@ -20,6 +20,7 @@ CONFIG = """\
 version: 1
 branches: [main]
 tag-pattern: v*
+baseline: push
 images:
   api: {dockerfile: api/Dockerfile, watch: [api/**], typical-minutes: 4}
   web: {dockerfile: web/Dockerfile, watch: [web/**, "!web/*.md"]}

@@ -137,6 +137,7 @@ def test_a_list_of_files_that_cannot_be_written_is_a_lack() -> None:
         env={"RUNNER_TEMP": "/nowhere"},
         log=Log(io.StringIO(), in_actions=True),
         stdout=io.StringIO(),
+        stderr=io.StringIO(),
         in_actions=True,
     )
 
@@ -153,8 +154,8 @@ def test_missing_dockerfiles_are_errors_at_their_lines(consumer: Consumer) -> No
     finished = consumer.run("matrix", INPUT_FORCE="true")
 
     assert finished.code == 2
-    assert "file=.github/orient-deploy.yml,line=5,col=" in finished.stdout
     assert "file=.github/orient-deploy.yml,line=6,col=" in finished.stdout
+    assert "file=.github/orient-deploy.yml,line=7,col=" in finished.stdout
     assert (
         "The nearest is api/Dockerfile. Correct `dockerfile`, or add the file."
         in (finished.errors[0])

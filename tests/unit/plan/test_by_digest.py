@@ -357,6 +357,18 @@ OWED = [
         id="a-synced-file",
     ),
     pytest.param(
+        Deployed(
+            commit=OLDER,
+            references={},
+            digests=dict.fromkeys(orient.IMAGES, "1" * 64),
+            changes=(),
+            tried="8" * 40,
+        ),
+        True,
+        "the deployment of 8888888 did not succeed, and may have begun",
+        id="a-later-deployment-went-wrong",
+    ),
+    pytest.param(
         Deployed(commit=OLDER, references={}, digests={}, changes=()),
         True,
         "other images than 7777777 deployed: opencode, whatsapp, dashboard",

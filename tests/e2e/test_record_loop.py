@@ -250,4 +250,11 @@ def test_a_registry_that_refuses_is_told(
 
     assert unchanged.images == []
     assert "the registry was no help" in unchanged.summary
-    assert "401" in unchanged.summary
+    assert "asks for a login" in unchanged.summary
+    (warning,) = [
+        one.message
+        for one in unchanged.run.jobs["plan"].annotations
+        if "The registry" in one.message
+    ]
+    assert warning.startswith("The registry was no help for web, api: 127.0.0.1:")
+    assert warning.endswith("; what the base was made of decides instead")

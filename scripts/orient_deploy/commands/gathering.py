@@ -16,8 +16,9 @@ from orient_deploy.history.git import GitFailed
 from orient_deploy.history.model import SHORT
 from orient_deploy.plan.blind_spots import blind_spot_remarks, dockerfile_remarks
 from orient_deploy.plan.facts import Recorded
-from orient_deploy.plan.model import UNUSED, ImageFacts, Remark
+from orient_deploy.plan.model import UNUSED, ImageFacts, Record, Remark
 from orient_deploy.plan.remarks import questions
+from orient_deploy.plan.wording import listed
 from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
@@ -209,8 +210,21 @@ def by_digests(
         base_config=base_config,
         read={},
         recorded=Recorded(images=images, now_s=now_s, finished=finished, deployments={}),
-        remarks=tuple(_remarks(config, inputs, sources.trees[head])),
+        remarks=(*_doubts(records), *_remarks(config, inputs, sources.trees[head])),
     )
+
+
+def _doubts(records: Mapping[str, Record]) -> Iterator[Remark]:
+    """Each reason why the registry was no help, once."""
+    images: dict[str, list[str]] = {}
+    for name, record in records.items():
+        if record.state == "unknown":
+            images.setdefault(record.why, []).append(name)
+    for why, names in images.items():
+        yield Remark(
+            message=f"The registry was no help for {listed(names)}: {why}; what the base was made "
+            "of decides instead"
+        )
 
 
 def _remarks(config: Config, inputs: Mapping[str, ImageInputs], tree: Tree) -> Iterator[Remark]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tests.machines.image_registry import PASSWORD, USER, ImageRegistry, image_r
 from tests.oracles.runner_files import issues, outputs
 
 ROOT = Path(__file__).parents[2]
+LAUNCHER = ("bash", str(ROOT / "scripts" / "run"))
 TIMEOUT_S = 300
 DIGEST = "9d" * 32
 RECORD = f"inputs-{DIGEST[:40]}"
@@ -151,16 +153,14 @@ class Workspace:
             **{f"INPUT_{name}": value for name, value in given.items()},
         }
 
-    @property
-    def command(self) -> Sequence[str]:
-        return ["bash", str(ROOT / "scripts" / "run"), "build"]
-
-    def run(self, *, environment: Mapping[str, str] | None = None, **inputs: str) -> Finished:
+    def run(
+        self, action: str = "build", *, environment: Mapping[str, str] | None = None, **inputs: str
+    ) -> Finished:
         """Run the action to its end; `environment` is what the step has besides."""
         for name in ("output", "summary"):
             (self.temp / name).unlink(missing_ok=True)
         done = subprocess.run(
-            self.command,
+            [*LAUNCHER, action],
             env={**self.environment(**inputs), **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -409,6 +409,62 @@ def test_what_another_step_pushed_is_recorded(workspace: Workspace) -> None:
     assert finished.outputs["reference"] == f"{workspace.repository}@{digest}"
 
 
+# --- with the plan
+
+CONFIG = """\
+version: 1
+branches: [main]
+baseline: registry
+images:
+  app: {dockerfile: Dockerfile, repository: REPOSITORY, target: production}
+"""
+
+
+def planned(workspace: Workspace, before: str) -> dict[str, str]:
+    """What the runner sets for a push from one commit to the one that is checked out."""
+    event = workspace.temp / "event.json"
+    facts = {"full_name": REPOSITORY, "default_branch": "main"}
+    payload = {"ref": "refs/heads/main", "before": before, "after": workspace.commit}
+    event.write_text(json.dumps({**payload, "repository": facts}))
+    return {
+        "GITHUB_SHA": workspace.commit,
+        "GITHUB_REF": "refs/heads/main",
+        "GITHUB_EVENT_PATH": str(event),
+        "GITHUB_REPOSITORY": REPOSITORY,
+        "GITHUB_SERVER_URL": "http://127.0.0.1:9",  # nothing listens there
+        "INPUT_BUILDS": "",
+    }
+
+
+def test_what_was_built_is_not_to_be_built_again(workspace: Workspace) -> None:
+    """A job names its image, and the next run's plan finds what it recorded."""
+    (workspace.files / ".github").mkdir()
+    config = CONFIG.replace("REPOSITORY", workspace.repository)
+    first = workspace.commit
+    workspace.change(".github/orient-deploy.yml", config)
+    push = planned(workspace, first)
+
+    def plan() -> Finished:
+        return workspace.run("detect", environment=push, entry="")
+
+    before = plan()
+    built = workspace.run(environment=push, entry="", image="app")
+    after = plan()
+
+    assert json.loads(before.outputs["builds"]) == {"app": "true"}, before.log
+    assert (built.code, built.outputs["recorded"]) == (0, "true"), built.log
+    assert json.loads(after.outputs["builds"]) == {"app": "false"}, after.log
+    tags = workspace.tags()
+    (record,) = [tag for tag in tags if re.fullmatch("inputs-[0-9a-f]{40}", tag)]
+    assert tags[record] == tags["inputs-last-main"] == built.outputs["image-digest"]
+
+    workspace.change("app.txt", "two\n")
+    push = planned(workspace, workspace.commit)
+    changed = plan()
+
+    assert json.loads(changed.outputs["builds"]) == {"app": "true"}, changed.log
+
+
 # --- ended midway
 
 
@@ -421,7 +477,7 @@ def slow(workspace: Workspace) -> None:
 def begin(workspace: Workspace) -> subprocess.Popen[str]:
     """The action, once the slow step of its build runs."""
     process = subprocess.Popen(
-        workspace.command,
+        [*LAUNCHER, "build"],
         env=workspace.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -24,6 +24,7 @@ from orient_deploy.commands.planning import PlanInputs, make_plan, split_names
 from orient_deploy.config import DEFAULT_PATH
 from orient_deploy.errors import EXIT_GOOD, InputError, RemoteError
 from orient_deploy.history import Git
+from orient_deploy.plan.refs import PULL_REQUESTS
 from orient_deploy.plan.wording import listed_paths, plural
 from orient_deploy.record import dataclass
 from orient_deploy.registry.credentials import Credentials
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 OUTPUTS = ("image-digest", "reference", "recorded")
 JOBS_OWN = "ghcr.io"  # the registry that takes the job's token
-PULL_REQUESTS = ("pull_request", "pull_request_target")
 
 
 @dataclass(frozen=True, kw_only=True)

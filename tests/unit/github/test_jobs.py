@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orient_deploy.errors import RemoteError
-from orient_deploy.github import jobs as module
+from orient_deploy.github import api, jobs
 from orient_deploy.github.jobs import list_jobs
 from orient_deploy.github.model import Job
 from tests.fakes.github_server import Answer, GitHubServer, Request, github_server, jobs_answer
@@ -208,7 +208,7 @@ def test_a_long_retry_after_is_not_waited_for(server: GitHubServer, waits: list[
 def test_silence_ends(
     server: GitHubServer, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(api, "TIMEOUT_S", 0.05)
     in_turn(server, Answer(hang=True))
 
     assert "ReadTimeout" in refusal(server, waits)
@@ -252,7 +252,7 @@ def test_a_netrc_does_not_replace_the_token(
 def test_a_run_without_end_ends(
     server: GitHubServer, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_PAGES", 2)
+    monkeypatch.setattr(jobs, "MOST_PAGES", 2)
     server.answer = lambda request: jobs_answer([job(1)] * 100, 10**9)
 
     assert "more than 200 jobs" in refusal(server, waits)

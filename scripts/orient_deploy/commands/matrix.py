@@ -56,8 +56,15 @@ def entries_of(planned: Planned, names: Sequence[str], context: Context) -> tupl
         deploying=planned.deploying,
         listing=planned.listing,
         digests={one.name: one.digest for one in planned.plan.images},
-        run=context.env.get("GITHUB_RUN_ID", ""),
+        anew=[one.name for one in planned.plan.images if one.anew],
+        run=_run(context),
     )
+
+
+def _run(context: Context) -> str:
+    """The run's number, and that of its attempt when it is not the first."""
+    run, attempt = (context.env.get(f"GITHUB_RUN_{name}", "") for name in ("ID", "ATTEMPT"))
+    return f"{run}-{attempt}" if attempt not in ("", "1") else run
 
 
 def matrix_outputs(entries: Sequence[Entry]) -> dict[str, object]:

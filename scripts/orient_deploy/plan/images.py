@@ -30,9 +30,11 @@ def decide_image(image: Image, facts: Facts) -> ImageDecision:
     matched = facts.watched.matched(image.name, facts.counted) if known is None else {}
     files = tuple(matched) if known is None else tuple(one.path for one in known.differences)
 
-    def decision(build: bool, reason: str) -> ImageDecision:
+    def decision(build: bool, reason: str, *, forced: bool = False) -> ImageDecision:
         if known is None:
-            return ImageDecision(name=image.name, build=build, reason=reason, files=files)
+            return ImageDecision(
+                name=image.name, build=build, reason=reason, files=files, anew=forced
+            )
         return ImageDecision(
             name=image.name,
             build=build,
@@ -40,6 +42,7 @@ def decide_image(image: Image, facts: Facts) -> ImageDecision:
             files=files,
             digest=known.digest,
             record=known.record,
+            anew=forced or (build and known.record.state == "present"),
         )
 
     base, request = facts.base, facts.request
@@ -54,7 +57,7 @@ def decide_image(image: Image, facts: Facts) -> ImageDecision:
         although = f", although {changed}" if changed else ""
         return decision(False, f"not among the images asked for{although}")
     if request.force:
-        return decision(True, f"forced{_by(facts.event)}")
+        return decision(True, f"forced{_by(facts.event)}", forced=True)
     if known is not None:
         assert facts.recorded is not None
         return decision(*_by_digest(image, known, facts, facts.recorded))

@@ -6,7 +6,7 @@ configuration, the commit and the ref's name say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from orient_deploy.errors import InputError
@@ -38,6 +38,7 @@ class Entry:
     contexts: str  # name=folder or name=docker-image://…
     cache_from: str
     cache_to: str
+    no_cache: bool
     timeout: int  # minutes
     input_digest: str  # 64 hex digits; '' where no digest was computed
     record: (
@@ -61,12 +62,14 @@ def build_matrix(
     deploying: bool,
     listing: Sequence[str],
     digests: Mapping[str, str] = NO_DIGESTS,
+    anew: Collection[str] = (),
     run: str = "",
 ) -> tuple[Entry, ...]:
     """The entries for the named images, in the configuration's order.
 
     `deploying`: the event's branch is one that deploys; only then does it move `latest`, and only
-    then are builds recorded under their input digests. `run` is the run's number.
+    then are builds recorded under their input digests. `anew` are the images to build
+    of no cached layer, `run` is the run's number.
 
     Raises:
         InputError: more images than one run can hold.
@@ -85,7 +88,9 @@ def build_matrix(
     if missing:
         raise _missing_dockerfiles(missing, listing)
     common = _Common(config=config, event=event, head=head, deploying=deploying, run=run)
-    return tuple(_entry(image, digests.get(image.name, ""), common) for image in images)
+    return tuple(
+        _entry(image, digests.get(image.name, ""), image.name in anew, common) for image in images
+    )
 
 
 def _missing_dockerfiles(missing: Sequence[Image], listing: Sequence[str]) -> InputError:
@@ -123,7 +128,7 @@ class _Common:
     run: str
 
 
-def _entry(image: Image, digest: str, common: _Common) -> Entry:
+def _entry(image: Image, digest: str, anew: bool, common: _Common) -> Entry:
     event, head, deploying = common.event, common.head, common.deploying
     repository = image.repository or default_repository(event.repository, image.name)
     labels = [f"org.opencontainers.image.revision={head}"]
@@ -144,6 +149,7 @@ def _entry(image: Image, digest: str, common: _Common) -> Entry:
         contexts="\n".join(f"{name}={value}" for name, value in image.contexts),
         cache_from=f"type=gha,scope={image.name}",
         cache_to=f"type=gha,scope={image.name},mode=max",
+        no_cache=anew,
         timeout=image.timeout_minutes,
         input_digest=digest,
         record="\n".join(f"{repository}:{name}" for name in record),

@@ -83,6 +83,7 @@ class ImageDecision:
     files: tuple[str, ...] = ()  # changed paths that count for it, in byte order
     digest: str = ""  # of its inputs; '' where the watch list decided, not the digest
     record: Record = UNUSED
+    anew: bool = False  # of no cached layer: one that is built of those would be what it was
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,8 +55,8 @@ def record_tags(
     """The tags that record a build, to be written after all others; none where it does not count.
 
     A build counts on a deploying branch, and for a tag that matches `tag-pattern`. What a pull
-    request builds is a stranger's word. `run` is the run's number, for a registry whose tags never
-    move.
+    request builds is a stranger's word. `run` is the run's number, and that of its attempt if it
+    is not the first, for a registry whose tags never move.
     """
     if not digest or event.name in PULL_REQUESTS or event.name == "local":
         return ()
@@ -82,13 +82,14 @@ def last_tag(branch: str) -> str:
 def newest(name: str, tags: Sequence[str]) -> str:
     """The newest of the tags that are `name`, or `name` with a run's number; '' if there is none.
 
-    >>> newest("inputs-0a", ["inputs-0a", "inputs-0a-9", "inputs-0a-10", "inputs-0ab-11"])
-    'inputs-0a-10'
+    >>> newest("inputs-0a", ["inputs-0a", "inputs-0a-9-2", "inputs-0a-9", "inputs-0ab-11"])
+    'inputs-0a-9-2'
     """
+    numbered = re.compile(rf"{re.escape(name)}(?:-([0-9]{{1,18}})(?:-([0-9]{{1,9}}))?)?")
     runs = {
-        int(found[1] or 0): tag
+        (int(found[1] or 0), int(found[2] or 1)): tag
         for tag in tags
-        if (found := re.fullmatch(rf"{re.escape(name)}(?:-([0-9]{{1,18}}))?", tag))
+        if (found := numbered.fullmatch(tag))
     }
     return runs[max(runs)] if runs else ""
 

@@ -251,6 +251,20 @@ def test_wishes_come_before_records() -> None:
     )
 
 
+def test_what_exists_is_built_of_no_cached_layer() -> None:
+    """Built of cached ones it would be the image that there is, as old as it is."""
+    old = Record(state="present", reference="x@sha256:1", created_s=0.0)
+    aged = plan(
+        text=RECORDS.replace("typical-minutes: 2", "max-age: 30d"), dashboard=facts(record=old)
+    )
+    missing = plan(dashboard=facts(record=ABSENT))
+
+    assert dashboard(aged).anew
+    assert not dashboard(missing).anew
+    assert dashboard(plan(request=Request(force=True), dashboard=facts(record=ABSENT))).anew
+    assert dashboard(plan(request=Request(images=("dashboard",)))).anew
+
+
 # --- environments
 
 

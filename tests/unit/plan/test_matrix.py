@@ -76,6 +76,7 @@ def test_an_entry_holds_all_that_a_build_needs() -> None:
         "build-args": "B=1 2\nDEPLOY_ENV=prod",
         "cache-from": "type=gha,scope=dashboard",
         "cache-to": "type=gha,scope=dashboard,mode=max",
+        "no-cache": False,
         "timeout": 20,
         "contexts": "",
         "input-digest": "",

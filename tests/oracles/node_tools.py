@@ -1,5 +1,5 @@
-"""Independent implementations on Node: picomatch, GitHub's expression evaluator and parsers, and
-Mermaid for a browser.
+"""Independent implementations on Node: picomatch, GitHub's expression evaluator and parsers, Yarn's
+parser of its lockfiles, pnpm, npm and turbo themselves, and Mermaid for a browser.
 
 Installed once into `.cache/node` under the root of the repository, from exact versions, and bundled
 there; then each oracle is one long-lived process that answers JSON lines. Without node and npm a
@@ -93,6 +93,57 @@ def _parse(kind: str, source: Path | str) -> list[str]:
         name, content = f"{kind}.yml", source
     errors: list[str] = _ask("workflow_parser", {"kind": kind, "name": name, "content": content})
     return errors
+
+
+def parse_yarn_lock(content: str) -> dict[str, JsonValue]:
+    """What Yarn reads in a yarn.lock."""
+    read: dict[str, JsonValue] = _ask("yarn_lock", {"content": content})
+    return read
+
+
+def run_pnpm(folder: Path, *arguments: str, major: Literal[8, 10] = 10, registry: str = "") -> str:
+    """What pnpm prints, started in a folder."""
+    program = _bundles() / ("pnpm" if major == 10 else "pnpm-8") / "bin" / "pnpm.cjs"
+    return _printed(folder, [_tool("node"), str(program), *arguments], registry)
+
+
+def run_npm(folder: Path, *arguments: str, registry: str = "") -> str:
+    """What npm prints."""
+    return _printed(folder, [_tool("npm"), *arguments], registry)
+
+
+def run_turbo(folder: Path, *arguments: str) -> str:
+    """What turbo prints; the folder must be in a git repository."""
+    return _printed(folder, [str(_bundles() / "turbo"), *arguments], "")
+
+
+def _printed(folder: Path, command: list[str], registry: str) -> str:
+    """Nobody's settings, and no network but `registry`, which must be on loopback."""
+    home = folder.parent / "home"
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "CI": "true",
+        "TURBO_TELEMETRY_DISABLED": "1",
+        "npm_config_registry": registry or "http://127.0.0.1:9/",
+        "npm_config_manage_package_manager_versions": "false",
+        "npm_config_update_notifier": "false",
+        "npm_config_cache": str(home / "cache"),
+        "npm_config_fetch_retries": "0",
+    }
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_INSTALL_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise OracleError(f"{command[1:]} in {folder}:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def mermaid_script() -> Path:

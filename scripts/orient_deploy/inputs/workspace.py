@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from posixpath import join, normpath
 
 from orient_deploy.inputs.lockfile import LOCKFILES, PNPM, ROOT, YARN, read_lock
@@ -62,6 +62,13 @@ class Package:
     asks: tuple[tuple[str, str], ...] = ()  # names and what is said of them, peers apart
     peers: tuple[tuple[str, str], ...] = ()
     problem: str = ""  # why the manifest could not be read
+
+
+@lru_cache(maxsize=8)  # commits that are compared mostly have the same one
+def _lock(
+    path: str, content: bytes, asked: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] | None
+) -> Lock | LockProblem:
+    return read_lock(path, content, None if asked is None else dict(asked))
 
 
 def wanted_for_workspaces(tree: Tree) -> tuple[str, ...]:
@@ -125,7 +132,7 @@ class Workspace:
                 self._importer(folder): (*one.asks, *one.peers)
                 for folder, one in self.packages.items()
             }
-        return read_lock(self.lock_path, content, asked)
+        return _lock(self.lock_path, content, None if asked is None else tuple(asked.items()))
 
     @cached_property
     def packages(self) -> Mapping[str, Package]:
@@ -172,8 +179,10 @@ class Workspace:
     def closures(self, read: Positions, counted: Positions, reads: Reads) -> dict[str, str]:
         """Of the root's files that count, those that count by what they say: hex digests by path.
 
-        The lockfile, by what the packages resolve to whose manifests the image reads, with all
-        that they need; the manifest, as JSON without white space. Neither where it cannot be told.
+        The lockfile, by what the packages resolve to whose manifests the image reads, with those
+        that they need (but not those that only the root needs, unless their manifests are read);
+        the manifest, as JSON without white space between the tokens. Neither where it cannot be
+        told: then it is not among them.
         """
         found: dict[str, str] = {}
         manifest = join(self.root, MANIFEST)
@@ -182,21 +191,27 @@ class Workspace:
         if not self._counts(self.lock_path, counted) or self.problems:
             return found
         lock = self.lock
-        inside = [one for one in self.packages if self._counts(join(one, MANIFEST), read)]
+        inside = {one for one in self.packages if self._counts(join(one, MANIFEST), read)}
         if lock is None or isinstance(lock, LockProblem) or not inside:
             return found
         if any(_FETCHES.search(text) for _, text in reads.runs):
             return found
-        importers = {self._importer(one) for one in self.closure(inside) if one in self.packages}
-        found[self.lock_path] = lock.closure(importers)
+        installed = inside | self.closure(inside - {self.root})
+        found[self.lock_path] = lock.closure(
+            [self._importer(one) for one in installed if one in self.packages]
+        )
         return found
 
     def narrowed(self, image: Image, reads: Reads) -> Positions | str:
         """What an image with `inputs: workspace` keeps of what it reads, or why all of it.
 
-        Kept are the closure of its own package, the root's settings, and what the Dockerfile names
-        by itself rather than by a folder above it.
+        Kept are the closure of its own package, the settings at the root and what its scripts
+        start, and what the Dockerfile names by its own path: of a folder so named everything but
+        the packages in it that are not needed.
         """
+        if reads.widened:
+            first = reads.widened[0]
+            return f"line {first.line} of the Dockerfile: {first.why}" if first.line else first.why
         if self.problems:
             return self.problems[0]
         own = self._own(image, reads)
@@ -204,13 +219,19 @@ class Workspace:
             return own
         installed = {self.root} if _installs_root(reads) else set()
         needed = self.closure(own | installed) - (installed - own)
-        kept = self._root_files() | Positions.of(
-            some for folder in needed for some in self._files_of(folder).ranges
-        )
+        kept = self._root_files() | self._started(needed)
+        for folder in needed:
+            kept = kept | self._files_of(folder)
         for source in reads.sources:
-            positions = source.positions
-            if source.explicit or not source.whole or not self._spans_packages(positions):
-                kept = kept | positions
+            if not source.whole:
+                kept = kept | source.positions
+                continue
+            for place in source.places:
+                within = self._packages_in(place)
+                # A folder above packages that is named by its path, and not the context itself.
+                if source.explicit or not within:
+                    taken = source.positions & Positions.of([self._place(place)])
+                    kept = kept | (taken - Positions.of(map(self._below, within)))
         return kept
 
     def _own(self, image: Image, reads: Reads) -> set[str] | str:
@@ -221,8 +242,12 @@ class Workspace:
         holder = self.package_of(image.dockerfile)
         found = {holder} if holder is not None and holder != self.root else set()
         for _, text in reads.runs:
-            for name in _named_by(text):
-                found.update(one.folder for one in others if _is_meant(one, name, self.root))
+            names = tuple(_named_by(text))
+            for one in others:
+                if _names_folder(text, self._importer(one.folder)) or any(
+                    _is_meant(one, name, self.root) for name in names
+                ):
+                    found.add(one.folder)
         if not found:
             called = {
                 one.folder
@@ -237,25 +262,33 @@ class Workspace:
             found = called
         return found
 
-    def _spans_packages(self, positions: Positions) -> bool:
-        """Whether it is a folder above packages that was copied, and not one of them."""
-        count = len(positions)
-        for folder in self.packages:
-            if folder != self.root:
-                shared = len(positions & Positions.of([self._below(folder)]))
-                if 0 < shared < count:
-                    return True
-        return False
+    def _packages_in(self, folder: str) -> list[str]:
+        return [one for one in self.packages if one != self.root and _is_below(one, folder)]
 
     def _files_of(self, folder: str) -> Positions:
-        """What a package holds without the packages within it; what a folder or a file holds."""
-        at = self._tree.position(folder)
-        if at is not None:
-            return Positions((range(at, at + 1),))
-        within = [
-            self._below(one) for one in self.packages if one != folder and _is_below(one, folder)
-        ]
-        return Positions.of([self._below(folder)]) - Positions.of(within)
+        """What a package holds without the packages in it; what another folder or a file holds."""
+        within = map(self._below, self._packages_in(folder))
+        return Positions.of([self._place(folder)]) - Positions.of(within)
+
+    def _place(self, path: str) -> range:
+        """A file's position, or those of all that is in a folder."""
+        at = self._tree.position(path)
+        return self._below(path) if at is None else range(at, at + 1)
+
+    def _started(self, needed: Iterable[str]) -> Positions:
+        """What lies beside the packages and is named by a script of the root or of theirs.
+
+        With a file its folder counts: one script takes another from there.
+        """
+        found: list[range] = []
+        for folder in {self.root, *needed}:
+            for path in _paths_in(self._manifest(folder), folder):
+                if not self._is_here(path) or self.package_of(path) != self.root:
+                    continue
+                around = _parent(path) if path in self._tree else path
+                alone = around == self.root or self._packages_in(around)
+                found.append(self._place(path if alone else around))
+        return Positions.of(found)
 
     def _root_files(self) -> Positions:
         """The root's settings, and the patches it applies."""
@@ -267,10 +300,7 @@ class Workspace:
             if "/" not in (name := self._tree.paths[at][start:]) and _ROOT_FILE.fullmatch(name)
         ]
         found += [self._below(join(self.root, folder)) for folder in _ROOT_FOLDERS]
-        for path in self._patches():
-            at = self._tree.position(normpath(join(self.root, path)))
-            if at is not None:
-                found.append(range(at, at + 1))
+        found += [self._place(normpath(join(self.root, path))) for path in self._patches()]
         return Positions.of(found)
 
     def _patches(self) -> Iterator[str]:
@@ -486,13 +516,19 @@ def _named_by(command: str) -> Iterator[str]:
                 yield one
 
 
+def _names_folder(command: str, folder: str) -> bool:
+    """Whether a RUN line speaks of a folder: `cd apps/web`, `--dir=apps/web`, `/app/apps/web`."""
+    return re.search(rf"(?<![\w.@-]){re.escape(folder)}(?![\w.-])", command) is not None
+
+
 def _is_meant(package: Package, text: str, root: str) -> bool:
     """Whether a filter means a package: by its name, or by its folder."""
     text = text.strip("^").removeprefix("...").removeprefix("^")
     text = text.removesuffix("...").removesuffix("^")
     text = text.partition("[")[0].strip("{}")
-    if text.startswith("./") or text == package.folder:
-        return _from_root(normpath(join(root, text))) == package.folder
+    if text.startswith("./"):
+        path = normpath(join(root, text))
+        return compile_patterns([path]).matches(package.folder)
     if "*" in text:
         return compile_patterns([text]).matches(package.name)
     return text in (package.name, _last(package.name))
@@ -509,6 +545,15 @@ def _installs_root(reads: Reads) -> bool:
     return not installs or any(
         not _FILTERED.search(one) or "include-workspace-root" in one for one in installs
     )
+
+
+def _paths_in(said: object, folder: str) -> Iterator[str]:
+    """What the scripts of a manifest may name in the repository."""
+    scripts = said.get("scripts") if isinstance(said, dict) else None
+    for script in scripts.values() if isinstance(scripts, dict) else ():
+        for word in re.split(r"[\s'\"=;&|()]+", script) if isinstance(script, str) else ():
+            if "/" in word or "." in word:
+                yield _from_root(normpath(join(folder, word)))
 
 
 def _package(folder: str, said: object) -> Package:

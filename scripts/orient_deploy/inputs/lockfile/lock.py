@@ -63,7 +63,7 @@ class Lock:
         self.importers = frozenset([key for section, key in texts if section == IMPORTERS])
         self.lists_links = lists_links  # False: who needs whom of the workspace is not in it
         self._settings = sorted(settings)
-        self._texts = texts
+        self.texts = texts
         self._follow = follow
         # Entries by number: those of the lockfile in order, behind them what it lacks.
         self._entries: list[Entry] = sorted(texts)
@@ -97,6 +97,10 @@ class Lock:
             hashed.update(_joined(MISSING, *entry))
         return hashed.hexdigest()
 
+    def entries(self, importers: Iterable[str]) -> list[Entry]:
+        """Section and key of all that counts for these importers, also what is missing."""
+        return list(compress(self._entries, _bits(self._of_importers(importers))))
+
     def workspace_links(self, importer: str) -> tuple[str, ...]:
         """The folders of the workspace that an importer depends on, itself or by a package."""
         reached = self._reach(self._number((IMPORTERS, importer)))
@@ -123,8 +127,8 @@ class Lock:
 
             self._records = [
                 _joined(*entry, sha256(_encoded(text)).hexdigest())
-                for entry in self._entries[: len(self._texts)]
-                for text in (self._texts[entry],)
+                for entry in self._entries[: len(self.texts)]
+                for text in (self.texts[entry],)
             ]
         return self._records
 
@@ -137,7 +141,7 @@ class Lock:
 
     def _needed(self, number: int) -> Iterator[int]:
         """The entries that one needs itself; its links are noted."""
-        if number >= len(self._texts):
+        if number >= len(self.texts):
             return iter(())
         needed, links = self._follow(self._entries[number])
         if links:

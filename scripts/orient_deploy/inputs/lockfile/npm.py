@@ -22,6 +22,8 @@ PACKAGES = "packages"
 _GROUPS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
 # What the first level says that depends on no importer's choice is only about the root package.
 _NO_SETTINGS = ("packages", "dependencies", "name", "version")
+# They come and go, and what is installed stays the same.
+_REMARKS = ("deprecated", "funding")
 
 
 def read(content: str) -> Lock:
@@ -62,7 +64,10 @@ class _Folders:
             raise Unread("it has no table of packages")
         self._packages: dict[str, dict[str, Any]] = packages
         self.texts: dict[Entry, str] = {
-            self._entry(folder): _canonical(about) for folder, about in packages.items()
+            self._entry(folder): _canonical(
+                {key: about[key] for key in about if key not in _REMARKS}
+            )
+            for folder, about in packages.items()
         }
 
     def follow(self, entry: Entry) -> tuple[Collection[Entry], Collection[str]]:

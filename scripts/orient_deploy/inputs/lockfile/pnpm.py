@@ -37,11 +37,14 @@ _KEY = re.compile(
 # Keys of over 1,024 characters look like this; dependencies on many peers make such.
 _LONG_KEY = re.compile(r"^  \? (.*)\n  : (.*)", re.MULTILINE)
 _BLANK_IN_BRACES = re.compile(r"(?<=\{) (?=\S)|(?<=\S) (?=\})")
+# A remark of the registry: it comes and goes, and what is installed stays the same.
+_DEPRECATED = re.compile(r"\n    deprecated:.*(?:\n(?:      .*|(?=\n)))*")
 _DIRECTORY = re.compile(r"(?<![\w-])directory: ('[^'\n]*'|\"[^\"\n]*\"|[^'\",}\n]+)")
 # What begins or follows a value that is more than the plain text it looks like.
 _NEEDED = ("    dependencies:", "    optionalDependencies:")
 _NEEDED_NAMES = ("dependencies", "optionalDependencies")
-_SPECIAL = ("'", '"', "|", ">", "&", "*", "{", "[", "!", "%", "@", "`", "#")
+_SPECIAL = ("'", '"', "|", ">", "&", "*", "{", "[", "!", "%", "@", "`", "#", "- ", "? ")
+_MARKS = frozenset([*"'\"|>&*{[!%@`#-? ", ""])  # also before what only looks like it
 
 
 def read(content: str) -> Lock:
@@ -53,14 +56,17 @@ def read(content: str) -> Lock:
     # Both forms of braces say the same, and some people have their lockfile formatted.
     if "{ " in content:
         content = _BLANK_IN_BRACES.sub("", content)
+    content = _DEPRECATED.sub("", content)
     documents = [one for one in _DOCUMENT.split("\n" + content) if one.strip()]
     if not documents:
         raise Unread("it is empty")
     *before, main = documents
     sections = _sections(main)
-    version = _scalar(sections.pop("lockfileVersion", ""))
+    if "lockfileVersion" not in sections:
+        raise Unread("it names no version")
+    version = _scalar(sections.pop("lockfileVersion"))
     if version.partition(".")[0] not in ("6", "9"):
-        raise Unread(f"it is of version {version!r}" if version else "it names no version")
+        raise Unread(f"it is of version {version!r}")
     # From pnpm 11 on, a document before the main one holds what pnpm itself is made of.
     settings = [(f"document {number}", one.strip("\n")) for number, one in enumerate(before)]
     return _Reader(version, sections, settings).lock()
@@ -90,11 +96,15 @@ class _Reader:
         self._packages = rows[PACKAGES]
         # Where the dependencies of a package stand.
         self._edges = PACKAGES
+        self._resolved = self._packages
         if version.startswith("9"):
             # From this version on a package has a row of its own for each choice of its peers.
             self._edges = SNAPSHOTS
-            for key, text in rows[SNAPSHOTS].items():
-                rows[SNAPSHOTS][key] = self._packages.get(self._package(key), "") + text
+            self._resolved = rows[SNAPSHOTS]
+            rows[SNAPSHOTS] = {
+                key: self._packages.get(self._package(key), "") + text
+                for key, text in self._resolved.items()
+            }
             del rows[PACKAGES]
         for section, found in rows.items():
             for key, text in found.items():
@@ -115,43 +125,55 @@ class _Reader:
 
     def _follow(self, entry: Entry) -> tuple[Collection[Entry], Collection[str]]:
         section, key = entry
+        if section == IMPORTERS:
+            return self._of_importer(key)
+        return self._of_package(key) if section == self._edges else ((), ())
+
+    def _of_importer(self, folder: str) -> tuple[list[Entry], list[str]]:
         needed: list[Entry] = []
         links: list[str] = []
-        if section == IMPORTERS:
-            for name, specifier, version in asked_by(self._texts[entry]):
-                if specifier.startswith("catalog:"):
-                    catalog = specifier.partition(":")[2].strip() or "default"
-                    needed.append((CATALOGS, f"{catalog} {name}"))
-                self._add(name, version, key, needed, links)
-        elif section == self._edges:
-            text = self._texts[entry]
-            for name, version in needed_by(text):
-                self._add(name, version, ROOT, needed, links)
-            package = self._package(key)
-            if package not in self._packages:
-                needed.append((PACKAGES, package))
-            needed += self._patches.get(_name(package.removeprefix("/")), ())
-            if (TIMES, package) in self._texts:
-                needed.append((TIMES, package))
-            found = _DIRECTORY.search(text) if "type: directory" in text else None
-            if found:  # a package of the workspace that is copied instead of linked
-                links.append(self._folder(ROOT, _scalar(found[1])))
+        for name, specifier, version in asked_by(self._texts[IMPORTERS, folder]):
+            if specifier.startswith("catalog:"):
+                catalog = specifier.partition(":")[2].strip() or "default"
+                needed.append((CATALOGS, f"{catalog} {name}"))
+            if version.startswith("link:"):
+                links.append(self._folder(folder, version[5:]))
+            else:
+                needed.append(self._answer(name, version))
         return needed, links
 
-    def _add(
-        self, name: str, version: str, importer: str, needed: list[Entry], links: list[str]
-    ) -> None:
-        """Whom a dependency called `name` and resolved to `version` leads to."""
-        if version.startswith("link:"):
-            links.append(self._folder(importer, version[5:]))
-            return
-        section = self._edges
-        usual = f"{name}@{version}" if section == SNAPSHOTS else f"/{name}@{version}"
+    def _of_package(self, key: str) -> tuple[list[Entry], list[str]]:
+        needed: list[Entry] = []
+        links: list[str] = []
+        package = self._package(key)
+        about = self._packages.get(package)
+        bases = [ROOT]
+        if about is None:
+            needed.append((PACKAGES, package))
+        elif "type: directory" in about:  # a package of the workspace, copied instead of linked
+            found = _DIRECTORY.search(about)
+            if found:
+                bases.append(_scalar(found[1]))
+                links.append(self._folder(ROOT, bases[1]))
+        for name, version in needed_by(self._resolved[key]):
+            if version.startswith("link:"):
+                # Of a package that was copied it may be said as its own manifest says it.
+                links += [self._folder(base, version[5:]) for base in bases]
+            else:
+                needed.append(self._answer(name, version))
+        if self._patches:
+            needed += self._patches.get(_name(package.removeprefix("/")), ())
+        if (TIMES, package) in self._texts:
+            needed.append((TIMES, package))
+        return needed, links
+
+    def _answer(self, name: str, version: str) -> Entry:
+        """The package that a dependency called `name` was resolved to."""
+        key = f"{name}@{version}" if self._edges == SNAPSHOTS else f"/{name}@{version}"
         # An alias, a tarball or a folder is named by the whole key.
-        entry = (section, usual)
-        if entry not in self._texts and (section, version) in self._texts:
-            entry = (section, version)
-        needed.append(entry)
+        if key not in self._resolved and version in self._resolved:
+            key = version
+        return self._edges, key
 
     def _folder(self, importer: str, path: str) -> str:
         """The importer that a link leads to: it may lead to a folder that is published from it."""
@@ -178,24 +200,26 @@ def asked_by(importer: str) -> Iterator[tuple[str, str, str]]:
 
 def needed_by(package: str) -> Iterator[tuple[str, str]]:
     """What a resolved package depends on, from its text: names and versions."""
+    first, *lines = package.split("\n")
+    if first.strip() not in ("", "{}"):
+        raise Unread(f"of a package it says {first.strip()[:60]!r} in one line")
+    if "ependencies" not in package:
+        return
     within = False
-    for line in package.split("\n")[1:]:
-        if not line:  # of a text of several lines
-            continue
+    for line in lines:
         if line[4:5] != " ":
             within = line in _NEEDED
-            if line[:4] != "    " or (not within and line[4:].startswith(_NEEDED_NAMES)):
+            # A blank line is one of a text of several lines.
+            if line and (line[:4] != "    " or (not within and line[4:].startswith(_NEEDED_NAMES))):
                 raise Unread(f"of a package it says {line.strip()[:60]!r}")
         elif within:
             name, separator, value = line[6:].partition(": ")
-            if not separator or name.startswith(_SPECIAL):
+            if name[:1] in _MARKS or value[:1] in _MARKS or not separator or line[5] != " ":
                 found = _KEY.match(line)
-                if found is None:
+                if found is None or line[5:6] != " " or line[6:7] == " ":
                     raise Unread(f"a dependency reads {line.strip()[:60]!r}")
-                name, value = _key(found), line[found.end() :].strip(" ")
-            if value.startswith(_SPECIAL) or " #" in value or not value:
-                value = _scalar(value)
-            if line[5:6] != " " or name.startswith((" ", "-")):
+                name, value = _key(found), _scalar(line[found.end() :].strip(" "))
+            elif " #" in value:
                 raise Unread(f"a dependency reads {line.strip()[:60]!r}")
             yield name, value
 

@@ -22,7 +22,7 @@ from orient_deploy.inputs.dockerignore import Ignore, compile_ignore, read_ignor
 from orient_deploy.inputs.filematch import BadPattern, expression, has_wildcard, segment
 from orient_deploy.inputs.positions import NOWHERE, Positions
 from orient_deploy.inputs.scope import Scope
-from orient_deploy.inputs.stages import Demand, Take, Widened, context_name, demand
+from orient_deploy.inputs.stages import MAIN, Demand, Take, Widened, context_name, demand
 from orient_deploy.inputs.tree import SUBMODULE, SYMLINK
 from orient_deploy.inputs.variables import ANY_NAME, ANYTHING, has_mark
 from orient_deploy.record import dataclass
@@ -58,6 +58,7 @@ class Source:
     places: tuple[str, ...]  # the files and folders it names, as paths of the repository
     whole: bool  # it takes folders, with all that is in them
     explicit: bool  # it names every file by its own path, none by a folder above it
+    context: str = MAIN  # or the name of a named one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -446,6 +447,7 @@ class _Resolving:
             places=tuple(dict.fromkeys(places)),
             whole=whole,
             explicit=not whole,
+            context=take.context,
         )
 
     def _found(self, take: Take, context: _Context) -> Iterator[_Found]:

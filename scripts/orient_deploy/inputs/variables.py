@@ -226,7 +226,9 @@ class _Reader:
             return self._replaced(name)
         if modifier == ":":
             modifier += self._next()
-        if modifier not in ("+", "-", "?", "#", "%") and modifier[:1] != ":":
+        if not modifier:
+            raise Unreadable("} is missing")
+        if modifier not in ("+", "-", "?", "#", "%") and modifier[0] != ":":
             raise Unreadable(f"${{{name}{modifier} is not known")
         if modifier in (":", ":#", ":%"):
             raise Unreadable(f"${{{name}{modifier} is not known")

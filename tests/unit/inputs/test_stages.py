@@ -74,7 +74,7 @@ def test_only_the_stages_that_the_target_needs_count(
         pytest.param("ADD --checksum=sha256:00 --keep-git-dir=true --unpack a /", ["a"], id="add"),
         pytest.param("ADD https://x/y git://x ssh://x git@x.y:z.git a@b /", ["a@b"], id="remote"),
         pytest.param("COPY <<E <<-'F' a /\nE\nF", ["a"], id="heredocs"),
-        pytest.param("COPY 'a'\"b\"\\ c /", ["ab c"], id="quotes"),
+        pytest.param("COPY 'a'\"b\"\\c /", ["abc"], id="quotes"),
         pytest.param("COPY --from=node a /", [], id="image"),
         pytest.param("RUN --mount=type=bind,source=a,target=/b x", ["a"], id="mount"),
         pytest.param(
@@ -103,7 +103,7 @@ def test_only_the_stages_that_the_target_needs_count(
         pytest.param("COPY x$a /", ["x" + ANYTHING], id="perhaps-set-by-the-base"),
         pytest.param("COPY x\\$a /", ["x$a"], id="escaped"),
         pytest.param(
-            "COPY ${a:-b} ${a:+b} /", [ANYTHING, ANYTHING], id="default-of-what-is-unknown"
+            "COPY ${a:-b} x${a:+b} /", [ANYTHING, "x" + ANYTHING], id="default-of-what-is-unknown"
         ),
         pytest.param(
             "ENV a=b/c.d\nCOPY ${a%.*} ${a##*/} ${a/b/e} /", ["b/c", "c.d", "e/c.d"], id="cut"
@@ -143,8 +143,8 @@ def test_arguments_before_the_first_from() -> None:
         ANYTHING,
         "2",
         f"2-{ANYTHING}",
-        ANYTHING + "",
-    ] or ([one.source for one in found.takes][:2] == [ANYTHING, "2"])
+        f"x{ANYTHING}",
+    ]
 
 
 def test_given_arguments_win_over_defaults_where_they_are_declared() -> None:
@@ -370,7 +370,7 @@ def test_flags_of_copy() -> None:
         ("FROM a\nCOPY --from=$b c d", 2, "cannot hold a variable"),
         ("FROM a\nCOPY https://b c", 2, "COPY takes no address"),
         ('FROM a\nCOPY "b c" d', 2, "a quote is not closed"),
-        ("FROM scratch\nCOPY ${b:?has to be said} d", 2, "has to be said"),
+        ("FROM scratch\nCOPY ${b:?must-be-said} d", 2, "b must-be-said"),
         ("FROM a\nRUN --mount=type=disk,target=/b c", 2, "no mounts of type disk"),
         ("FROM a\nRUN --mount=type=bind,where=/b c", 2, "where=/b is no option"),
         ("FROM a\nRUN --mount=bind c", 2, "bind is no option"),
@@ -410,7 +410,8 @@ def test_a_target_that_does_not_exist_is_said() -> None:
 def test_frontends_of_the_same_language(syntax: str) -> None:
     assert taken(f"# syntax={syntax}\nFROM a\nCOPY b c") == ["b"]
     assert asked("FROM a", args={"BUILDKIT_SYNTAX": syntax}).refused == ()
-    assert asked("FROM a", args={"BUILDKIT_SYNTAX": f"x/{syntax}x"}).refused != () or ":" in syntax
+    (one,) = asked("FROM a", args={"BUILDKIT_SYNTAX": f"acme/{syntax[:3]}"}).refused
+    assert "another language" in one.why
 
 
 def test_what_is_remote() -> None:

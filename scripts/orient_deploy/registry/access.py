@@ -3,10 +3,11 @@
 A host is asked for `/v2/` first, once, however many images it holds: that tells whether it is a
 registry at all, and where it hands out tokens. Each token is fetched once for all threads.
 
-Where credentials go: to the registry that they are for; to the token service which that registry
-names, when it belongs to the same site (`auth.docker.io` for `registry-1.docker.io`); to another
-site's token service only those that are stored for that service itself. Never without TLS but to
-this machine.
+Where credentials go: to the registry that they are for, and to the token service which that
+registry names, when it belongs to the same site (`auth.docker.io` for `registry-1.docker.io`).
+Another site's is asked without any: no registry makes us hand a login to whomever it likes. A token
+is kept for the registry that it was asked for, although another may name the same service, and
+nothing goes without TLS but to this machine.
 
 Sources: the token authentication of distribution ("Token Authentication Specification" and its
 OAuth2 variant), and the docker client, which asks for `/v2/` first as well.
@@ -39,6 +40,8 @@ TOKEN_LIFE_S = 60.0  # of a token that does not say; the specification's default
 TOKEN_MARGIN_S = 5.0  # before its end a token is not used any more
 CLIENT_ID = "orient-deploy-actions"
 
+# Token services at another domain of the same company.
+_TOKEN_SERVICES = {"scw.cloud": "scaleway.com"}
 # With a country's two letters behind them they are nobody's domain: co.uk, com.au.
 _SECOND_LEVELS = frozenset(("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"))
 
@@ -63,8 +66,9 @@ class Access:
         self._lock = threading.Lock()
         self._host_locks: dict[str, threading.Lock] = {}
         self._hosts: dict[str, Host] = {}
-        self._token_locks: dict[tuple[str, str, str], threading.Lock] = {}
-        self._tokens: dict[tuple[str, str, str], tuple[str, float]] = {}
+        # By registry, realm, service and scope.
+        self._token_locks: dict[tuple[str, ...], threading.Lock] = {}
+        self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
 
     def host(self, repository: Repository, call: Call) -> Host:
         """The registry of a repository, which has answered as one.
@@ -101,16 +105,17 @@ class Access:
         actions: str,
         call: Call,
         *,
-        refused: tuple[Challenge, ...] = (),
+        refused: str = "",
+        asked: tuple[Challenge, ...] = (),
     ) -> str:
         """The header's value; '' for none.
 
-        `refused`: what the registry asked for when the last one was not enough.
+        `refused`: the value that was not enough, and `asked` how the registry then wanted it.
 
         Raises:
             Doubt: there is none to be had.
         """
-        challenge = _preferred(refused) or host.challenge
+        challenge = _preferred(asked) or host.challenge
         if challenge is None:
             return ""
         if challenge.scheme == "basic":
@@ -119,9 +124,19 @@ class Access:
                 raise self.refusal(host, repository, "asks for a login", actions)
             return login.basic()
         scope = f"repository:{repository.path}:{actions}"
-        if refused and challenge.scope:
+        if asked and challenge.scope:
             scope = challenge.scope
-        token = self._token(host, repository, challenge, scope, actions, call, fresh=bool(refused))
+        key = (host.name, challenge.realm, challenge.service, scope)
+        with self._lock:
+            lock = self._token_locks.setdefault(key, threading.Lock())
+        with lock:
+            token, end = self._tokens.get(key, ("", 0.0))
+            # Another thread may have fetched another one since ours was refused.
+            if not token or time.monotonic() >= end or f"Bearer {token}" == refused:
+                began = time.monotonic()
+                response = self._ask_token(host, repository, challenge, scope, call)
+                token, life_s = self._read_token(host, repository, response, actions)
+                self._tokens[key] = token, began + life_s - TOKEN_MARGIN_S
         return f"Bearer {token}"
 
     def _ping(self, name: str, call: Call) -> Host:
@@ -152,35 +167,11 @@ class Access:
             raise Doubt(f"{name} answered {response.status}", advice(name, PULL))
         raise Doubt(f"{name} did not answer as a registry does ({response.status} to /v2/)")
 
-    def _token(
-        self,
-        host: Host,
-        repository: Repository,
-        challenge: Challenge,
-        scope: str,
-        actions: str,
-        call: Call,
-        *,
-        fresh: bool,
-    ) -> str:
-        key = (challenge.realm, challenge.service, scope)
-        with self._lock:
-            lock = self._token_locks.setdefault(key, threading.Lock())
-        with lock:
-            token, end = self._tokens.get(key, ("", 0.0))
-            if token and time.monotonic() < end and not fresh:
-                return token
-            asked = time.monotonic()
-            response = self._ask_token(host, repository, challenge, scope, call)
-            token, life_s = self._read_token(host, repository, response, actions)
-            self._tokens[key] = token, asked + life_s - TOKEN_MARGIN_S
-            return token
-
     def _ask_token(
         self, host: Host, repository: Repository, challenge: Challenge, scope: str, call: Call
     ) -> Response:
         realm = challenge.realm
-        login = self._credentials.of(_login_for(host, repository, realm))
+        login = self._credentials.of(repository.registry) if _is_own(host, realm) else None
         query = {"scope": scope}
         if challenge.service:
             query["service"] = challenge.service
@@ -232,14 +223,9 @@ class Access:
         if problem and login is None:
             return Doubt(told, f"{problem}, so no login was tried")
         tokens = host.challenge if host.challenge and host.challenge.scheme == "bearer" else None
-        realm = tokens.realm if tokens else ""
-        if login and realm and _login_for(host, repository, realm) != registry:
-            service = urlsplit(realm).netloc
-            return Doubt(
-                told,
-                f"its tokens come from {service}, another site, which gets no login but one that "
-                f"is stored for {service} itself",
-            )
+        if login and tokens and not _is_own(host, tokens.realm):
+            service = urlsplit(tokens.realm).netloc
+            return Doubt(told, f"its tokens come from another site, {service}, which gets no login")
         return Doubt(told, advice(registry, actions))
 
 
@@ -296,12 +282,9 @@ def _may_ask(realm: str) -> bool:
     return right and (parts.scheme == "https" or inside)
 
 
-def _login_for(host: Host, repository: Repository, realm: str) -> str:
-    """Whose credentials a token service gets: the registry's, or its own at another site."""
-    service = urlsplit(realm)
-    if _same_site(urlsplit(host.base).hostname or "", service.hostname or ""):
-        return repository.registry
-    return service.netloc
+def _is_own(host: Host, realm: str) -> bool:
+    """Whether a token service belongs to the registry that names it."""
+    return _same_site(urlsplit(host.base).hostname or "", urlsplit(realm).hostname or "")
 
 
 def _same_site(one: str, other: str) -> bool:
@@ -319,4 +302,7 @@ def _same_site(one: str, other: str) -> bool:
     mine, theirs = one.split("."), other.split(".")
     shared = len(mine[-1]) == 2 and len(mine) > 1 and mine[-2] in _SECOND_LEVELS
     labels = 3 if shared else 2
-    return len(mine) >= labels and mine[-labels:] == theirs[-labels:]
+    domain = ".".join(mine[-labels:])
+    other_domain = ".".join(theirs[-labels:])
+    own = domain == other_domain or _TOKEN_SERVICES.get(domain) == other_domain
+    return own and len(mine) >= labels

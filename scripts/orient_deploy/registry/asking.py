@@ -135,7 +135,7 @@ class Asking:
         authorization = self._access.authorization(*access)
         response = send(authorization)
         if response.status == 401 and (again := challenges(response)):
-            other = self._access.authorization(*access, refused=again)
+            other = self._access.authorization(*access, refused=authorization, asked=again)
             if other != authorization:
                 response = send(other)
         if response.status in (401, 403) and method != "PUT":

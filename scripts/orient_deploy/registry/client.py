@@ -40,7 +40,7 @@ from orient_deploy.registry.reference import (
 from orient_deploy.registry.tagging import ASK_AGAIN, write_tags
 from orient_deploy.registry.transport import Call, Doubt, Response, Transport
 
-WORKERS = 32  # questions at once; each keeps a connection
+WORKERS = 64  # questions at once; each keeps a connection
 TIMEOUT_S = 30.0  # for one call, whatever it asks
 PAGE = 1000  # tags a page; registries give fewer as they like
 MOST_PAGES = 200

@@ -79,7 +79,8 @@ class PlanInputs:
         "",
     )
     token: str = described(
-        "Token that may read the repository, used only when commits have to be fetched.",
+        "Token that may read the repository, to fetch what the checkout lacks; the packages on "
+        "ghcr.io, to ask which images exist; and deployments. What it may not do is done without.",
         "",
         action_default="${{ github.token }}",
         secret=True,

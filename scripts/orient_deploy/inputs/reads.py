@@ -17,6 +17,7 @@ import re
 from bisect import bisect_left
 from posixpath import normpath
 
+from orient_deploy.config.model import DOCKER_IMAGE
 from orient_deploy.inputs.dockerfile import parse
 from orient_deploy.inputs.dockerignore import Ignore, compile_ignore, read_ignore
 from orient_deploy.inputs.filematch import BadPattern, expression, has_wildcard, segment
@@ -101,12 +102,11 @@ def wanted_for_reads(image: Image, tree: Tree, read: Read | None = None) -> tupl
     shared = _Shared(tree, read or _nothing)
     found: list[int] = []
     for folder in (image.context, *(value for _, value in image.contexts)):
-        if "://" not in folder:
-            place = shared.root.follow(folder)
-            found += [*place.links, *shared.root.follow(f"{folder}/{IGNORE_FILE}").entries]
-            found += _links_in(tree, place.found)[:LINKS_MOST]
+        if not folder.startswith(DOCKER_IMAGE):
+            found += shared.root.entries(f"{folder}/{IGNORE_FILE}")
+            found += _links_in(tree, shared.root.follow(folder).found)[:LINKS_MOST]
     for path in (image.dockerfile, f"{image.dockerfile}{IGNORE_FILE}"):
-        found += shared.root.follow(path).entries
+        found += shared.root.entries(path)
     return tuple(dict.fromkeys(tree.paths[at] for at in found))
 
 
@@ -153,11 +153,6 @@ class _Place:
         self.links = links
         self.problem = problem
         self.is_link = is_link  # a link at the end, not followed
-
-    @property
-    def entries(self) -> list[int]:
-        """The links, and the file if it is one."""
-        return [*self.links, *self.found] if len(self.found) == 1 else self.links
 
 
 class _Context(Scope):
@@ -230,6 +225,17 @@ class _Context(Scope):
                 return _Place(step, place, links)  # also for what is in a submodule
             now = step
         return _Place(now, self.place(now), links)
+
+    def entry(self, place: _Place) -> int | None:
+        """The file that a place is, or the submodule that it is in; None: a folder or nothing."""
+        is_entry = self.is_entry(place.path, place.found)
+        return place.found.start if is_entry else None
+
+    def entries(self, path: str) -> list[int]:
+        """The links on a path, and the file that it leads to."""
+        place = self.follow(path)
+        at = self.entry(place)
+        return place.links if at is None else [*place.links, at]
 
     def is_link(self, path: str, place: range) -> bool:
         """Whether what has this place is a symbolic link."""
@@ -325,15 +331,15 @@ class _Resolving:
         self._widened: list[Widened] = []
         self._ignored: list[range] = []
         self._missing: list[Missing] = []
+        self._on_the_way: list[int] = []
 
     def resolve(self) -> Reads:
         image, shared = self._image, self._shared
         place = shared.root.follow(image.dockerfile)
-        is_file = len(place.found) == 1 and shared.root.is_entry(place.path, place.found)
-        if not is_file:
+        at = shared.root.entry(place)
+        if at is None:
             why = place.problem or f"the commit has no file {image.dockerfile}"
             return Reads(dockerfile=None, widened=(Widened(line=0, why=why),))
-        at = place.found.start
         parsed = shared.dockerfile(at)
         if parsed is None:
             taken = Demand(refused=(Widened(line=0, why="its content was not read"),))
@@ -345,7 +351,16 @@ class _Resolving:
                 platforms=image.platforms,
                 contexts=image.contexts,
             )
-        own = Positions.of(range(one, one + 1) for one in (*place.links, at))
+        beside = f"{image.dockerfile}{IGNORE_FILE}"
+        main = self._context(image.context)
+        ignore_file = self._ignore_file(beside, shared.root) or self._ignore_file(IGNORE_FILE, main)
+        ignores = {MAIN: (main, self._ignore(ignore_file))}
+        for name, folder in image.contexts:
+            if not folder.startswith(DOCKER_IMAGE):
+                context = self._context(folder)
+                ignore = self._ignore(self._ignore_file(IGNORE_FILE, context))
+                ignores[context_name(name)] = (context, ignore)
+        own = Positions.of(range(one, one + 1) for one in (*place.links, *self._on_the_way, at))
         sources = [
             Source(
                 line=0,
@@ -356,13 +371,6 @@ class _Resolving:
                 explicit=True,
             )
         ]
-        ignore_file = self._ignore_file()
-        folders = {name: value for name, value in image.contexts if "://" not in value}
-        main = self._context(image.context)
-        ignores = {"": (main, self._ignore(main, ignore_file))}
-        for name, folder in folders.items():
-            context = self._context(folder)
-            ignores[context_name(name)] = (context, self._ignore(context, self._file_in(context)))
         self._widened += taken.refused
         takes = taken.takes
         if taken.refused:
@@ -375,7 +383,7 @@ class _Resolving:
             sources.append(self._source(take, *ignores[take.context]))
         return Reads(
             dockerfile=at,
-            ignore_file=ignore_file,
+            ignore_file=ignore_file.found.start if ignore_file and ignore_file.found else None,
             sources=tuple(sources),
             positions=Positions.of(one for source in sources for one in source.positions.ranges),
             ignored=Positions.of(self._ignored),
@@ -389,33 +397,35 @@ class _Resolving:
     # --- contexts and ignore files -------------------------------------------------------------
 
     def _context(self, folder: str) -> _Context:
-        place = self._shared.root.follow(folder)
+        """A build context; the links that lead to it count, or the submodule that it is in."""
+        root = self._shared.root
+        place = root.follow(folder)
+        self._on_the_way += place.links
+        submodule = root.entry(place)
+        if submodule is not None:
+            self._on_the_way.append(submodule)
         if place.problem:
             self._widened.append(Widened(line=0, why=place.problem))
         return self._shared.context(place.path)
 
-    def _ignore_file(self) -> int | None:
-        """The one that applies to the main context: the Dockerfile's own, else the context's."""
-        own = self._shared.root.follow(self._image.dockerfile + IGNORE_FILE)
-        if len(own.found) == 1:
-            return own.found.start
-        return self._file_in(self._context(self._image.context))
+    def _ignore_file(self, path: str, context: _Context) -> _Place | None:
+        """Where an ignore file is; None: there is none."""
+        place = context.follow(path)
+        return place if place.problem or context.entry(place) is not None else None
 
-    def _file_in(self, context: _Context) -> int | None:
-        place = context.follow(IGNORE_FILE)
-        return place.found.start if len(place.found) == 1 else None
-
-    def _ignore(self, context: _Context, at: int | None) -> Ignore:
-        if at is None:
+    def _ignore(self, place: _Place | None) -> Ignore:
+        if place is None:
             return compile_ignore(())
-        patterns = self._shared.ignore(at)
-        why = "was not read"
-        if patterns is not None:
-            try:
-                return compile_ignore(patterns)
-            except BadPattern as error:
-                why = f"cannot be read: {error}"
-        self._widened.append(Widened(line=0, why=f"{self._tree.paths[at]} {why}"))
+        why = place.problem
+        if not why:
+            patterns = self._shared.ignore(place.found.start)
+            why = f"{self._tree.paths[place.found.start]} was not read"
+            if patterns is not None:
+                try:
+                    return compile_ignore(patterns)
+                except BadPattern as error:
+                    why = f"{self._tree.paths[place.found.start]} cannot be read: {error}"
+        self._widened.append(Widened(line=0, why=why))
         return compile_ignore(())
 
     # --- sources -------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from posixpath import basename
 
+from orient_deploy.config.model import DOCKER_IMAGE
 from orient_deploy.inputs.dockerfile import is_heredoc
 from orient_deploy.inputs.variables import (
     ANY_NAME,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from orient_deploy.inputs.dockerfile import Dockerfile, Instruction
 
-_IMAGE = "docker-image://"
 SCRATCH = "scratch"
 MAIN = ""  # the name of the build context that every build has
 
@@ -371,9 +371,9 @@ class _Build:
     def _note_if_image(self, name: str) -> bool:
         """Whether a named context is an image; then it is noted."""
         value = self._contexts[name]
-        if not value.startswith(_IMAGE):
+        if not value.startswith(DOCKER_IMAGE):
             return False
-        self.bases.append(value.removeprefix(_IMAGE))
+        self.bases.append(value.removeprefix(DOCKER_IMAGE))
         return True
 
     def _follow_instruction(

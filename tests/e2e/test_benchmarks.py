@@ -27,3 +27,21 @@ def test_the_small_row_is_measured_and_decided_rightly(tmp_path: Path) -> None:
     measured = json.loads(figures.read_text())["rows"]["small"]
     assert set(measured["runs"]) == {"detect", "git diff"}
     assert measured["ratios"]["git diff"]["wall"]["median"] > 1
+
+
+def test_the_look_up_in_a_registry_is_measured(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    script = ROOT / "benchmarks" / "registry_look_up.py"
+
+    done = subprocess.run(
+        [sys.executable, script, "--runs", "1", "--images", "3", f"--json={figures}"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 0
+    assert "3 images on loopback" in done.stdout
+    measured = json.loads(figures.read_text())["runs"]
+    assert measured["look-up"][0]["wall_s"] > measured["python"][0]["wall_s"] > 0

@@ -163,7 +163,7 @@ class _Context(Scope):
     def __init__(self, tree: Tree, folder: str, read: Read) -> None:
         super().__init__(tree, folder)
         self._read = read
-        self._matched: dict[str, list[tuple[str, range]]] = {}
+        self._matched: dict[str, tuple[_Place, list[tuple[str, range]]]] = {}
         self._kept: dict[tuple[Ignore, str], tuple[Positions, Positions]] = {}
 
     def parted(self, ignore: Ignore, path: str, place: range) -> tuple[Positions, Positions]:
@@ -245,23 +245,23 @@ class _Context(Scope):
             and self.tree.mode(place.start) == SYMLINK
         )
 
-    def matching(self, pattern: str) -> list[tuple[str, range]]:
-        """The files and folders that a pattern of COPY finds, following links before its first
-        wildcard. Raises BadPattern."""
+    def matching(self, pattern: str) -> tuple[_Place, list[tuple[str, range]]]:
+        """The files and folders that a pattern of COPY finds; before them where the part before
+        its first wildcard leads. Raises BadPattern."""
         found = self._matched.get(pattern)
         if found is None:
             expression(pattern)
+            names = normpath(f"/{pattern}").lstrip("/").split("/")
             if any(re.fullmatch(expression(one), "/") for one in re.findall(_CLASS, pattern)):
-                match = re.compile(expression(normpath(f"/{pattern}").lstrip("/"))).fullmatch
-                found = list(
-                    self.holding(self.everything, "", False, lambda path: match(path) is not None)
-                )
+                match = re.compile(expression("/".join(names))).fullmatch
+                every = self.holding(self.everything, "", False, lambda one: match(one) is not None)
+                found = self.follow(""), list(every)
             else:
-                found = self._by_level(normpath(f"/{pattern}").lstrip("/").split("/"))
+                found = self._by_level(names)
             self._matched[pattern] = found
         return found
 
-    def _by_level(self, names: list[str]) -> list[tuple[str, range]]:
+    def _by_level(self, names: list[str]) -> tuple[_Place, list[tuple[str, range]]]:
         fixed = 0
         while not has_wildcard(names[fixed]):
             fixed += 1
@@ -286,7 +286,7 @@ class _Context(Scope):
                 elif inside := self.place(before + name):
                     after.append((before + name, inside))
             level = after
-        return found + level
+        return start, found + level
 
 
 class _Shared:
@@ -371,7 +371,7 @@ class _Resolving:
                 explicit=True,
             )
         ]
-        self._widened += taken.refused
+        self._widened += (*taken.refused, *taken.doubts)
         takes = taken.takes
         if taken.refused:
             first = taken.refused[0]
@@ -472,7 +472,9 @@ class _Resolving:
             elif take.parents:
                 yield from self._with_parents(take, source, context)
             elif take.is_pattern and has_wildcard(source):
-                for path, place in context.matching(source):
+                start, matches = context.matching(source)
+                yield from self._way(take, start, context)
+                for path, place in matches:
                     yield path, place, self._without(take, path, place, context)
                     if context.is_link(path, place):
                         yield from self._literal(take, path, context)
@@ -487,11 +489,8 @@ class _Resolving:
 
     def _literal(self, take: Take, source: str, context: _Context) -> Iterator[_Found]:
         place = context.follow(source)
-        yield from self._links(place, context)
-        if place.problem:
-            self._widen(take, place.problem)
-            yield "", context.everything, Positions.of([context.everything])
-        elif place.found:
+        yield from self._way(take, place, context)
+        if place.found:
             # The builder excludes nothing behind a link.
             if place.links and take.excludes and context.follow(source, last=False).is_link:
                 taken = Positions((place.found,))
@@ -499,9 +498,13 @@ class _Resolving:
                 taken = self._without(take, place.path, place.found, context)
             yield place.path, place.found, taken
 
-    def _links(self, place: _Place, context: _Context) -> Iterator[_Found]:
+    def _way(self, take: Take, place: _Place, context: _Context) -> Iterator[_Found]:
+        """The links on the way to a place; everything, where one of them could not be read."""
         for at in place.links:
             yield context.path(at), range(at, at + 1), Positions((range(at, at + 1),))
+        if place.problem:
+            self._widen(take, place.problem)
+            yield "", context.everything, Positions.of([context.everything])
 
     def _without(self, take: Take, path: str, place: range, context: _Context) -> Positions:
         """A file, or a folder without what `--exclude` leaves out of it."""
@@ -522,11 +525,11 @@ class _Resolving:
         if not pivot:
             before, pattern = "", source
         if has_wildcard(before):
-            bases = context.matching(before)
+            base, bases = context.matching(before)
         else:
             base = context.follow(before)
-            yield from self._links(base, context)
             bases = [(base.path, base.found)]
+        yield from self._way(take, base, context)
         pattern = normpath(f"/{pattern}").lstrip("/")
         for path, place in bases:
             if not place or context.is_entry(path, place):
@@ -552,9 +555,9 @@ class _Resolving:
             known = known[: wildcard.start()].rpartition("/")[0] + "/"
         folder, _, name = known.rpartition("/")
         base = context.follow(folder)
-        yield from self._links(base, context)
+        yield from self._way(take, base, context)
         start = f"{base.path}/{name}" if base.path else name
-        inside = context.everything if base.problem else context.beginning(start)
+        inside = context.beginning(start)
         self._widen(
             take,
             f"what {_shown(take.source)} stands for is not known here, so all that begins with "

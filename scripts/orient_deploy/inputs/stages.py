@@ -88,6 +88,7 @@ class Demand:
     bases: tuple[str, ...] = ()  # images, in the order of their first mention
     runs: tuple[tuple[int, str], ...] = ()  # the commands, with their lines
     secrets: tuple[str, ...] = ()  # names
+    doubts: tuple[Widened, ...] = ()  # why there may be more takes than are needed
     refused: tuple[Widened, ...] = ()  # not empty: anything may be taken
 
 
@@ -126,6 +127,7 @@ def demand(
         bases=_merged(build.bases for build in found),
         runs=_merged(build.runs for build in found),
         secrets=_merged(build.secrets for build in found),
+        doubts=_merged(build.doubts for build in found),
     )
 
 
@@ -209,9 +211,10 @@ class _Build:
         self.bases: list[str] = []
         self.runs: list[tuple[int, str]] = []
         self.secrets: list[str] = []
+        self.doubts: list[Widened] = []
 
     def follow(self) -> None:
-        """Fills the four lists."""
+        """Fills the five lists."""
         self._part()
         if not self._stages:
             raise _Refused(1, "it has no stage")
@@ -302,6 +305,10 @@ class _Build:
         needed.add(stage.number)
         if self._is_context(stage):
             return
+        if len(stage.bases) > 1 or (stage.bases and stage.image):
+            names = ", ".join(sorted(base.name for base in stage.bases))
+            why = f"{stage.image} is not known here and may be {names}"
+            self.doubts.append(Widened(line=stage.line, why=why))
         for base in stage.bases:
             self._need(base, needed)
         for one in self._whole(stage):

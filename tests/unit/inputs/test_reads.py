@@ -278,7 +278,10 @@ def test_a_context_behind_a_link() -> None:
 def test_links_in_sources() -> None:
     commit = Commit(
         {
-            "Dockerfile": "FROM a\nCOPY one two/x three out abs self/a whole /",
+            "Dockerfile": "FROM a\nCOPY one two/x three out abs self/a whole four/*.c /",
+            "four": Symlink("five"),
+            "five/a.c": "",
+            "five/b.d": "",
             "one": Symlink("real/a"),
             "two": Symlink("./real"),
             "real/a": "",
@@ -297,8 +300,8 @@ def test_links_in_sources() -> None:
     found = commit.resolve()
 
     assert commit.paths(found.positions) == [
-        *("Dockerfile", "abs", "one", "out", "real/a", "real/b", "real/c", "real/x", "self"),
-        *("three", "two", "whole/link"),
+        *("Dockerfile", "abs", "five/a.c", "four", "one", "out", "real/a", "real/b", "real/c"),
+        *("real/x", "self", "three", "two", "whole/link"),
     ]
 
 

@@ -200,6 +200,11 @@ def test_a_stage_for_each_platform() -> None:
     assert taken(text) == ["a", "b", "c", "d"]
     assert taken(text, args={"TARGETARCH": "s390x"}) == ["c", "d"]
     assert asked(text).bases == ("$TARGETARCH",)
+    (doubt,) = asked(text).doubts
+    assert (doubt.line, doubt.why) == (
+        7,
+        "$TARGETARCH is not known here and may be amd64, arm64, s390x",
+    )
 
 
 def test_which_stage_is_the_target_can_be_asked_for() -> None:

@@ -25,16 +25,14 @@ def input_digest(
     dockerfile: str,
     bases: Iterable[str],
     siblings: Mapping[str, str],
-    closures: Mapping[str, str],
     salt: str,
-    tree: Tree,
-    counted: Positions,
+    parts: Iterable[tuple[str, list[bytes]]],
 ) -> str:
     """Sixty-four hex digits.
 
     `dockerfile` is the id of the Dockerfile's content, `bases` the images it starts from or copies
-    from, `siblings` the digests of those among them that the configuration has, `closures` the
-    files that count by what they resolve to, `counted` all others.
+    from, `siblings` the digests of those among them that the configuration has, `parts` the rows
+    of what counts, each part below a name ('' for the first).
     """
     import hashlib
 
@@ -48,14 +46,33 @@ def input_digest(
         f"dockerfile {dockerfile}",
         *(f"base {one}" for one in sorted(set(bases))),
         *(f"image {name} {digest}" for name, digest in sorted(siblings.items())),
-        *(f"closure {path} {digest}" for path, digest in sorted(closures.items())),
         *([f"salt {salt}"] if salt else []),
     ]
-    told = b"".join(one.encode("utf-8", "surrogateescape") + b"\0" for one in records)
-    hashed = hashlib.sha256(told)
-    for some in counted.ranges:
-        hashed.update(b"\0".join([*tree.rows[some.start : some.stop], b""]))
+    hashed = hashlib.sha256(b"".join([_record(one) for one in records]))
+    for name, rows in parts:
+        if name:
+            hashed.update(_record(name))
+        hashed.update(b"\0".join([*rows, b""]))
     return hashed.hexdigest()
+
+
+def _record(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape") + b"\0"
+
+
+def counted_rows(tree: Tree, counted: Positions, closures: Mapping[int, str]) -> list[bytes]:
+    """The rows of what counts; `closures` are the digests of what counts by what it says.
+
+    Those stand for the ids, and the type tells them apart.
+    """
+    found: list[bytes] = []
+    for some in counted.ranges:
+        found += tree.rows[some.start : some.stop]
+        for at, digest in closures.items():
+            if at in some:
+                row = f"{tree.mode(at)} closure {digest}\t{tree.paths[at]}"
+                found[at - some.stop] = row.encode("utf-8", "surrogateescape")
+    return found
 
 
 def record_tag(digest: str) -> str:

@@ -8,16 +8,18 @@ names. Never decides what is built.
 from __future__ import annotations
 
 from orient_deploy.config.model import AUTO, DOCKER_IMAGE
-from orient_deploy.inputs.digest import input_digest
+from orient_deploy.inputs.digest import counted_rows, input_digest
 from orient_deploy.inputs.patterns import compile_patterns
 from orient_deploy.inputs.positions import Positions
 from orient_deploy.inputs.reads import resolve_reads, wanted_for_reads
+from orient_deploy.inputs.siblings import Siblings
+from orient_deploy.inputs.stages import MAIN
 from orient_deploy.inputs.workspace import read_workspaces, wanted_for_workspaces
 from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orient_deploy.config.model import Config, Image, Pattern
     from orient_deploy.inputs.reads import Reads
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A file that makes an image another one, and how it comes to count."""
+    """A file that makes an image another one, and how it comes to count.
+
+    Of a file that itself is the same `why` says 'newly read by …' or 'no longer watched by …'.
+    """
 
     path: str
     why: str  # 'read by packages/dashboard/Dockerfile line 48', or 'watched by packages/**'
@@ -38,13 +43,14 @@ class Difference:
 class ImageInputs:
     """Everything that makes one image at one commit.
 
-    `counted` are the entries of the tree that count by their ids, `closures` the files that count
-    by what they resolve to, as hex digests by path. `read` is what the Dockerfile reads of all
-    that, or with `inputs: workspace` what is left of it. `digest` is '' when the commit has no
-    such Dockerfile: then there is nothing to build it with.
+    `counted` are the entries of the tree that count, `closures` those of them that count by what
+    they resolve to: hex digests by path. `read` is what the Dockerfile reads, or with
+    `inputs: workspace` what is left of it. `digest` is '' when the commit has no such Dockerfile:
+    then there is nothing to build it with.
     """
 
     __slots__ = (
+        "_parts",
         "_watched_by",
         "closures",
         "counted",
@@ -67,7 +73,6 @@ class ImageInputs:
         closures: Mapping[str, str],
         watched_by: Callable[[str], str],
         remarks: tuple[str, ...],
-        digest: str,
     ) -> None:
         self.image = image
         self.tree = tree
@@ -76,13 +81,14 @@ class ImageInputs:
         self.counted = counted
         self.closures = closures
         self.remarks = remarks
-        self.digest = digest
+        self.digest = ""
         self._watched_by = watched_by
+        self._parts = tuple(_parts(read, counted, reads))
 
     def why(self, path: str) -> str:
         """How a file of the commit comes to count, or '' when it does not."""
         at = self.tree.position(path)
-        if at is None or not (at in self.counted or path in self.closures):
+        if at is None or at not in self.counted:
             return ""
         return self.why_read(at) or f"watched by {self._watched_by(path)}"
 
@@ -91,16 +97,38 @@ class ImageInputs:
         source = self.reads.source_of(position) if position in self.read else None
         if source is None:
             return ""
-        if source.line == 0:
+        if source is self.reads.sources[0]:
             return "the Dockerfile itself"
-        return f"read by {self.image.dockerfile} line {source.line}"
+        line = f" line {source.line}" if source.line else ""
+        return f"read by {self.image.dockerfile}{line}"
 
-    def rows(self) -> frozenset[bytes]:
-        """What counts by its id, as rows of the tree."""
-        rows = self.tree.rows
-        return frozenset(
-            row for some in self.counted.ranges for row in rows[some.start : some.stop]
-        )
+    def rows(self) -> Iterator[tuple[str, list[bytes]]]:
+        """What counts, as rows of the tree: those of each context, and those only watched."""
+        closures = {
+            at: digest
+            for path, digest in self.closures.items()
+            if (at := self.tree.position(path)) is not None
+        }
+        for name, some in self._parts:
+            yield name, counted_rows(self.tree, some, closures)
+
+
+def _parts(read: Positions, counted: Positions, reads: Reads) -> Iterator[tuple[str, Positions]]:
+    """What is read of the main context, of each named one, and what is only watched.
+
+    They are told apart because an ignore file counts by what it leaves out of its own context.
+    """
+    names = sorted({source.context for source in reads.sources}) or [MAIN]
+    for name in names:
+        some = read
+        if len(names) > 1:
+            sources = [source.positions for source in reads.sources if source.context == name]
+            some &= Positions.of(one for positions in sources for one in positions.ranges)
+        if some:
+            yield f"from {name}" if name else "", some
+    watched = counted - read
+    if watched:
+        yield "watched", watched
 
 
 def differences(now: ImageInputs, before: ImageInputs) -> tuple[Difference, ...]:
@@ -108,14 +136,28 @@ def differences(now: ImageInputs, before: ImageInputs) -> tuple[Difference, ...]
 
     A file that only came to count, or no longer does, differs as well.
     """
-    paths = {_path(row) for row in now.rows() ^ before.rows()}
-    for path in now.closures.keys() | before.closures.keys():
-        same = now.closures.get(path) == before.closures.get(path)
-        (paths.discard if same else paths.add)(path)
+    here, there = dict(now.rows()), dict(before.rows())
+    paths = {
+        _path(row)
+        for name in here.keys() | there.keys()
+        for row in {*here.get(name, ())} ^ {*there.get(name, ())}
+    }
     return tuple(
-        Difference(path=path, why=now.why(path) or before.why(path))
+        Difference(path=path, why=_why_different(path, now, before))
         for path in sorted(paths, key=lambda path: path.encode("utf-8", "surrogateescape"))
     )
+
+
+def _why_different(path: str, now: ImageInputs, before: ImageInputs) -> str:
+    here, there = now.why(path), before.why(path)
+    at, then = now.tree.position(path), before.tree.position(path)
+    if at is not None and then is not None and now.tree.rows[at] == before.tree.rows[then]:
+        was_read, is_read = then in before.read, at in now.read
+        if there and (not here or (was_read and not is_read)):
+            return f"no longer {there}"
+        if here and (not there or (is_read and not was_read)):
+            return f"newly {here}"
+    return here or there
 
 
 def _path(row: bytes) -> str:
@@ -143,11 +185,7 @@ def resolve_images(config: Config, tree: Tree, read: Read) -> dict[str, ImageInp
 
     `read` gives the bytes of a file that `wanted` names, None when the commit has no such file.
     """
-    joining = _Joining(config, tree, read)
-    found: dict[str, ImageInputs] = {}
-    for image in config.images:
-        joining.resolve(image, found, ())
-    return {image.name: found[image.name] for image in config.images}
+    return _Joining(config, tree, read).resolve()
 
 
 class _Joining:
@@ -160,59 +198,49 @@ class _Joining:
         self._everywhere = _selected(config.watch_all, tree)
         self._workspaces = read_workspaces(tree, read)
         self._read = read
-        self._repositories = {one.repository: one for one in config.images if one.repository}
 
-    def resolve(self, image: Image, found: dict[str, ImageInputs], above: tuple[str, ...]) -> None:
-        """Puts the image into `found`, after those it is built on; `above` are built on it."""
-        if image.name in found:
-            return
+    def resolve(self) -> dict[str, ImageInputs]:
+        found = {image.name: self._join(image) for image in self._config.images}
+        bases = {
+            name: (*one.reads.bases, *_images_among_contexts(one.image))
+            for name, one in found.items()
+        }
+
+        def own_digest(name: str, siblings: Mapping[str, str]) -> str:
+            one = found[name]
+            if one.reads.dockerfile is None:
+                return ""
+            return input_digest(
+                one.image,
+                dockerfile=self._tree.oid(one.reads.dockerfile),
+                bases=bases[name],
+                siblings=siblings,
+                salt=self._config.salt,
+                parts=one.rows(),
+            )
+
+        digests = Siblings(self._config.images, bases).digests(own_digest)
+        for name, one in found.items():
+            one.digest = digests[name]
+        return found
+
+    def _join(self, image: Image) -> ImageInputs:
         reads = self._reads[image.name]
-        bases = (*reads.bases, *_images_among_contexts(image))
-        siblings: dict[str, str] = {}
-        for reference in bases:
-            sibling = self._repositories.get(repository_of(reference))
-            # No digest can hold itself: of two that are built on each other one goes without.
-            if sibling and sibling.name not in (image.name, *above):
-                self.resolve(sibling, found, (*above, image.name))
-                siblings[sibling.name] = found[sibling.name].digest
-        found[image.name] = self._join(image, reads, bases, siblings)
-
-    def _join(
-        self, image: Image, reads: Reads, bases: Sequence[str], siblings: Mapping[str, str]
-    ) -> ImageInputs:
-        tree, config = self._tree, self._config
         read = reads.positions
         remarks: tuple[str, ...] = ()
         if image.inputs == "workspace":
             read, remarks = self._narrowed(image, reads)
-        counted = read | self._everywhere | _selected(image.watch, tree)
-        closures = {} if reads.widened else self._closures(read, counted, reads)
-        by_id = counted - Positions.of(
-            range(at, at + 1) for path in closures if (at := tree.position(path)) is not None
-        )
-        digest = ""
-        if reads.dockerfile is not None:
-            digest = input_digest(
-                image,
-                dockerfile=tree.oid(reads.dockerfile),
-                bases=bases,
-                siblings=siblings,
-                closures=closures,
-                salt=config.salt,
-                tree=tree,
-                counted=by_id,
-            )
-        lists = (image.watch, config.watch_all)
+        counted = read | self._everywhere | _selected(image.watch, self._tree)
+        lists = (image.watch, self._config.watch_all)
         return ImageInputs(
             image,
-            tree,
+            self._tree,
             reads,
             read=read,
-            counted=by_id,
-            closures=closures,
+            counted=counted,
+            closures={} if reads.widened else self._closures(read, counted, reads),
             watched_by=lambda path: _watched_by(path, lists),
             remarks=remarks,
-            digest=digest,
         )
 
     def _narrowed(self, image: Image, reads: Reads) -> tuple[Positions, tuple[str, ...]]:
@@ -237,17 +265,6 @@ class _Joining:
         for workspace in self._workspaces:
             found.update(workspace.closures(read, counted, reads))
         return found
-
-
-def repository_of(reference: str) -> str:
-    """An image reference without its tag and digest.
-
-    >>> repository_of("localhost:5000/acme/base:v1@sha256:00"), repository_of("node:22")
-    ('localhost:5000/acme/base', 'node')
-    """
-    name = reference.partition("@")[0]
-    folder, slash, last = name.rpartition("/")
-    return folder + slash + last.partition(":")[0]
 
 
 def _images_among_contexts(image: Image) -> list[str]:

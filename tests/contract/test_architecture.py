@@ -31,7 +31,10 @@ EDGES = {
     "github": set(),
     "history": {"runner.event"},
     "inputs": {"config.model"},
-    "plan": {"config", "config.model", "history.model", "inputs.patterns"},
+    "plan": {
+        *("config", "config.model", "history.model"),
+        *("inputs.digest", "inputs.patterns", "inputs.positions"),
+    },
     "registry": set(),
     "runner": set(),
 }
@@ -39,7 +42,7 @@ EDGES = {
 TYPES = {
     **dict.fromkeys(EDGES, frozenset[str]()),
     "advise": {"config.model"},
-    "plan": {"github.model", "runner"},
+    "plan": {"github.model", "inputs.images", "inputs.reads", "inputs.tree", "runner"},
 }
 PURE = ("inputs", "plan")
 # All that the pure rooms import besides: nothing that touches files, processes or networks.

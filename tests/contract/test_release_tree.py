@@ -62,7 +62,7 @@ def test_what_a_consumer_does_not_need_stays_out(tree: Path) -> None:
         *("actions", "pyproject.toml", "requirements", "scripts", "vendor"),
     }
     locks = {path.name for path in (tree / "requirements").iterdir()}
-    assert locks == {"audit.txt", "detect.txt", "gate.txt"}
+    assert locks == {"audit.txt", "detect.txt"}
     assert not {"dev", "test", "demo"} & {path.name for path in (tree / "scripts").iterdir()}
 
 
@@ -92,7 +92,7 @@ def test_the_readme_speaks_of_what_is_there(tree: Path) -> None:
 def test_vendor_holds_python_and_licences_only(tree: Path) -> None:
     vendor = tree / "vendor"
     packages = {path.name for path in vendor.iterdir()}
-    pins = lock_requirements.read_lock((ROOT / "requirements" / "gate.txt").read_text())
+    pins = lock_requirements.read_lock((ROOT / "requirements" / "detect.txt").read_text())
     licences = {path.name for path in (vendor / "licenses").iterdir()}
     suffixes = {path.suffix for path in vendor.rglob("*") if path.is_file()}
 
@@ -180,7 +180,7 @@ def checkout(tmp_path: Path) -> Path:
         (root / name).write_text(f"{name}\n")
     (root / "scripts" / "run").chmod(0o755)
     (root / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements" / "gate.txt", root / "requirements")
+    shutil.copy(ROOT / "requirements" / "detect.txt", root / "requirements")
     git(root, "init", "--quiet")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "One")

@@ -163,8 +163,8 @@ def test_deleting_any_pin_is_found() -> None:
     """On the real lock, with what the real packages say."""
     wanted = lock_requirements.wanted_requirements(
         lock_requirements._read_toml(ROOT / "pyproject.toml")
-    )["gate"]
-    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements" / "gate.txt").read_text(encoding="utf-8"))
+    )["detect"]
+    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements" / "detect.txt").read_text(encoding="utf-8"))
 
     assert len(blocks) > 5
     for gone in blocks:

@@ -10,9 +10,9 @@ registry that says little about an absence is still believed.
 A refusal (401, 403) is never an absence, although some registries refuse what is not there: the
 docker hub a repository that does not exist. That is unknown until its first image is pushed.
 
-What was measured and read of others' answers to a missing tag: distribution, GitLab, ECR, Artifact
-Registry and ACR send mark and list; GHCR, Quay and Artifactory the list; Harbor a list whose code
-is NOT_FOUND; the specification itself allows a 404 with any body or none.
+Measured of distribution 2.8: mark and list. Of the others nothing could be measured here; by what
+is reported of them GHCR, ECR, Artifact Registry, ACR, GitLab, Quay and Artifactory send such a list
+too, and Harbor one whose code is NOT_FOUND. The specification allows a 404 with any body or none.
 """
 
 from __future__ import annotations

@@ -251,22 +251,26 @@ class Transport:
             )
         else:
             manager = urllib3.PoolManager(maxsize=self._connections, ssl_context=self._context)
-        manager.pool_classes_by_scheme = _watched(self._live)
+        manager.pool_classes_by_scheme = _watched(self._connected)
         return manager
 
+    def _connected(self, one: socket.socket) -> None:
+        with self._lock:
+            self._live.add(one)
 
-def _watched(live: weakref.WeakSet[socket.socket]) -> dict[str, type[HTTPConnectionPool]]:
-    """urllib3's connections, which put their sockets down in `live`."""
+
+def _watched(connected: Callable[[socket.socket], None]) -> dict[str, type[HTTPConnectionPool]]:
+    """urllib3's connections, which tell of their sockets."""
 
     class Plain(HTTPConnection):
         def connect(self) -> None:
             super().connect()
-            live.add(self.sock)
+            connected(self.sock)
 
     class Secure(HTTPSConnection):
         def connect(self) -> None:
             super().connect()
-            live.add(self.sock)
+            connected(self.sock)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain

@@ -49,6 +49,8 @@ _FOLDER_PROTOCOLS = ("link:", "file:", "portal:")
 _ELSEWHERE = re.compile(
     r"(?:git|https?|ssh|github|gitlab|bitbucket|gist|jsr)[:+]|[\w.-]+/[\w.-]+\Z"
 )
+_ABOVE = re.compile(r"(?<=[^ |@])>")  # pnpm's `a>b`; in `a@>1` and `a@1 || >2` it compares
+_OVERRIDDEN = re.compile(r"(?:\A|/)((?:@[^/@]+/)?[^/@]+)(?:@[^/]*)?\Z")
 _EXACT = re.compile(r"[=v ]*(\d+\.\d+\.\d+(?:[-+][\w.+-]+)?)\Z")
 
 
@@ -137,10 +139,13 @@ class Workspace:
     @cached_property
     def packages(self) -> Mapping[str, Package]:
         """The packages by folder, that of the root among them."""
+        known = {self.root}
+        if self.lock_path.endswith(PNPM) and self.lock and not isinstance(self.lock, LockProblem):
+            known.update(_from_root(normpath(join(self.root, one))) for one in self.lock.importers)
         return {
             folder: _package(folder, self._manifest(folder))
             for folder in map(_parent, self._manifests[:MOST_MANIFESTS])
-            if folder == self.root or self.has_member(folder)
+            if folder in known or self.has_member(folder)
         }
 
     def has_member(self, folder: str) -> bool:
@@ -222,14 +227,15 @@ class Workspace:
         kept = self._root_files() | self._started(needed)
         for folder in needed:
             kept = kept | self._files_of(folder)
+        given = (image.context, *(folder for _, folder in image.contexts))
+        contexts = {_from_root(normpath(folder)) for folder in given}
         for source in reads.sources:
             if not source.whole:
                 kept = kept | source.positions
                 continue
             for place in source.places:
                 within = self._packages_in(place)
-                # A folder above packages that is named by its path, and not the context itself.
-                if source.explicit or not within:
+                if not within or place not in contexts:
                     taken = source.positions & Positions.of([self._place(place)])
                     kept = kept | (taken - Positions.of(map(self._below, within)))
         return kept
@@ -579,9 +585,8 @@ def _package(folder: str, said: object) -> Package:
 def _flat(table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """The names and texts of overrides: `a>b@1`, `a/**/b` and tables in tables speak of `b`."""
     for key, value in table.items():
-        name = re.split(r">(?!=)|\*\*/", key)[-1].strip()
-        at = name.find("@", 1)
-        name = name if at < 0 else name[:at]
+        found = _OVERRIDDEN.search(_ABOVE.split(key)[-1].strip())
+        name = found[1] if found else key
         if isinstance(value, str):
             yield name, value
         elif isinstance(value, dict):

@@ -94,8 +94,9 @@ def report_remarks(planned: Planned, context: Context) -> None:
     """What the plan remarked, and a missing base, as annotations."""
     plan = planned.plan
     if plan.base.commit is None and not plan.base.nothing_to_do and plan.base.missed:
+        then = "Everything is built" if len(plan.to_build) == len(plan.images) else "No base"
         context.log.warning(
-            f"Everything is built: {plan.base.reason}. Tried first: {'; '.join(plan.base.missed)}.",
+            f"{then}: {plan.base.reason}. Tried first: {'; '.join(plan.base.missed)}.",
             title="Nothing to compare with",
         )
     warn(plan.remarks, context.log)

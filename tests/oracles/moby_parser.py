@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, NamedTuple
 
-import dockerfile  # type: ignore[import-not-found,unused-ignore]  # compiled, without types
+dockerfile: Any = import_module("dockerfile")  # compiled, and without types
 
 
 class Seen(NamedTuple):

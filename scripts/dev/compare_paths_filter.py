@@ -1,9 +1,9 @@
 """Compare our decisions with what a repository's own dorny/paths-filter filters mean.
 
 For each of the last first-parent commits: what the filters select is computed from `git diff` and
-npm's picomatch, our side is `orient-deploy replay` with the same filters as a configuration. Exits
-with 1 when we would not build what the filters want. Reads the repository, writes nothing to it,
-and copies nothing out of it.
+npm's picomatch, our side is a replay with the same filters as a configuration's lists. Exits with
+1 when we would not build what the filters want. Reads the repository, writes nothing to it, and
+copies nothing out of it.
 
     python scripts/dev/compare_paths_filter.py REPOSITORY [--last 100]
 """
@@ -14,7 +14,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from orient_deploy.advise.filters import translate  # noqa: E402  # needs the path above
+from orient_deploy.advise.replay import Commit as Replayed  # noqa: E402  # likewise needs it
+from orient_deploy.advise.replay import Made, replay  # noqa: E402  # likewise needs it
+from orient_deploy.config import parse  # noqa: E402  # likewise needs it
+from orient_deploy.history.model import Change  # noqa: E402  # likewise needs it
 from tests.oracles.node_tools import Mode, picomatch_many  # noqa: E402  # likewise needs it
 
 ACTION = "dorny/paths-filter@"
@@ -127,8 +130,8 @@ def _counts(statuses: str, letter: str) -> bool:
     return statuses == "" or STATUS.get(letter) in {one.strip() for one in statuses.split("|")}
 
 
-def decided(step: Step, repository: Path, last: int) -> dict[str, set[str]]:
-    """The images that `orient-deploy replay` builds for each commit, by the filter's name."""
+def decided(step: Step, history: Sequence[Commit]) -> dict[str, set[str]]:
+    """The images that a replay builds for each commit, by the filter's name."""
     names = {f"filter-{index}": name for index, name in enumerate(step.filters)}
     images = {}
     for image, name in names.items():
@@ -136,15 +139,29 @@ def decided(step: Step, repository: Path, last: int) -> dict[str, set[str]]:
         patterns, differences = translate(texts, every=step.mode == "every")
         for difference in differences:
             print(f"  {name}: {difference}")
-        images[image] = {"dockerfile": "Dockerfile", "watch": patterns}
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "orient-deploy.yml"
-        config.write_text(json.dumps({"version": 1, "images": images}), encoding="utf-8")
-        command = [sys.executable, str(ROOT / "scripts" / "orient-deploy.py"), "replay", "--json"]
-        command += ["--path", str(repository), "--last", str(last), "--config", str(config)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=600)
-    rows = json.loads(done.stdout)["rows"]
-    return {row["commit"]: {names[image] for image in row["built"]} for row in rows}
+        images[image] = {"watch": patterns}
+    config = parse(json.dumps({"version": 1, "images": images}), source="")
+    made = tuple(Made(name=image, digest="1", before="1") for image in images)
+    pushes = replay(
+        [
+            Replayed(
+                id=commit.id,
+                subject="",
+                parent="0" * len(commit.id),
+                time_s=0,
+                changes=tuple(Change(path, letter) for letter, path in commit.changes),  # type: ignore[arg-type]  # git prints no other letter
+                config=config,
+                made=made,
+            )
+            for commit in history
+        ],
+        branch="main",
+        by="current",
+    )
+    return {
+        push.id: {names[one.name] for one in push.standings if one.decided == "build"}
+        for push in pushes
+    }
 
 
 def main() -> int:
@@ -160,7 +177,7 @@ def main() -> int:
         found += 1
         print(f"{step.workflow}: {len(step.filters)} filters, {len(history)} commits")
         theirs = wanted(step, history)
-        ours = decided(step, repository, arguments.last)
+        ours = decided(step, history)
         equal = true = 0
         for commit in history:
             for name in step.filters:

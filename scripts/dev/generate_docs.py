@@ -6,6 +6,7 @@ A part stands between two markers, and the first one says what it is made of:
     <!-- generated: outputs of actions/detect/action.yml -->
     <!-- generated: text of workflows-templates/deploy.yml -->
     <!-- generated: keys of scripts/orient_deploy/config/schema.json#image -->
+    <!-- generated: flags of scripts/orient_deploy/commands/replay.py -->
     <!-- end of generated part -->
 
 Markdown is put in as it is, other text in a code block. Without arguments every Markdown file of
@@ -20,6 +21,8 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 END = "<!-- end of generated part -->"
 PART = re.compile(
-    r"^(?P<marker><!-- generated: (?P<kind>inputs|outputs|text|keys) of (?P<path>\S+) -->)\n"
+    r"^(?P<marker><!-- generated: (?P<kind>inputs|outputs|text|keys|flags) of (?P<path>\S+) -->)\n"
     r"(?:(?!<!-- generated: ).*\n)*?" + re.escape(END) + r"$",
     re.MULTILINE,
 )
@@ -79,6 +82,18 @@ def key_table(schema: dict[str, Any], definition: str) -> str:
     return "\n".join(rows) + "\n"
 
 
+def flag_table(path: str) -> str:
+    """A table of the flags of a command, in the order of its inputs."""
+    sys.path[:0] = [str(ROOT / "scripts")]
+    module = import_module(path.removeprefix("scripts/").removesuffix(".py").replace("/", "."))
+    rows = ["| flag | meaning |", "|---|---|"]
+    rows += [
+        f"| `--{field.name.replace('_', '-')}` | {_cell(field.metadata['help'])} |"
+        for field in fields(module.Inputs)
+    ]
+    return "\n".join(rows) + "\n"
+
+
 def markdown_files(root: Path) -> list[Path]:
     """The Markdown files of the repository that git tracks or would track."""
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others"]
@@ -106,6 +121,8 @@ def outdated(root: Path, *, write: bool) -> list[Path]:
 
 def _body(part: re.Match[str], root: Path) -> str:
     path, _, fragment = part["path"].partition("#")
+    if part["kind"] == "flags":
+        return f"\n{flag_table(path)}\n"
     text = (root / path).read_text(encoding="utf-8")
     if part["kind"] == "keys":
         return f"\n{key_table(json.loads(text), fragment)}\n"

@@ -241,6 +241,14 @@ def test_a_file_is_shown_whole(name: str, shown: str, tmp_path: Path) -> None:
     assert after == f"{marker}\n{shown}\n{generate_docs.END}\n"
 
 
+def test_the_flags_of_a_command_are_those_of_its_inputs() -> None:
+    marker = "<!-- generated: flags of scripts/orient_deploy/commands/replay.py -->"
+
+    after = generate_docs.regenerate(f"{marker}\n{generate_docs.END}\n", ROOT)
+
+    assert "\n| `--last` | How many commits, at most. Empty means 20. |\n" in after
+
+
 @pytest.mark.parametrize(
     "markdown",
     [

@@ -22,9 +22,10 @@ ROOMS = {path.name for path in LIBRARY.iterdir() if (path / "__init__.py").is_fi
 # What a room may import of others at run time. `commands` wires all and is imported by none.
 EDGES = {
     "advise": {
-        *("config", "config.globs", "config.load", "config.problem", "history.model"),
-        *("inputs.dockerfile", "inputs.patterns", "inputs.stages", "inputs.variables"),
-        *("plan.decide", "plan.model", "plan.report", "plan.wording", "runner"),
+        *("config", "config.globs", "config.load", "config.model", "config.problem"),
+        *("history.model", "inputs.dockerfile", "inputs.images", "inputs.patterns"),
+        *("inputs.stages", "inputs.variables", "plan.decide", "plan.facts", "plan.model"),
+        *("plan.refs", "plan.report", "plan.wording", "runner"),
     },
     "buildx": {"plan.report", "registry.manifest", "registry.reference"},
     "config": set(),
@@ -41,7 +42,7 @@ EDGES = {
 # What it may name besides, for type checkers only.
 TYPES = {
     **dict.fromkeys(EDGES, frozenset[str]()),
-    "advise": {"config.model"},
+    "advise": {"inputs.tree"},
     "plan": {"github.model", "inputs.images", "inputs.reads", "inputs.tree", "runner"},
 }
 PURE = ("inputs", "plan")

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from orient_deploy.advise.builds import Build, Workflow
+from orient_deploy.advise.builds import Build, Workflow, filter_files, is_workflow
 from orient_deploy.advise.filters import Filter
 from orient_deploy.config.globs import list_problem, problem
 from orient_deploy.config.problem import shown
 from orient_deploy.inputs.patterns import Selection, compile_patterns
+
+if TYPE_CHECKING:
+    from orient_deploy.config.model import Image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,7 @@ class OnPush:
     workflow: str
     paths: Selection | None = None  # the run needs a change of one of them
     paths_ignore: Selection | None = None  # and one outside these
+    ignored: tuple[str, ...] = ()  # the same as patterns
 
     def counted(self, changed: Sequence[str]) -> list[str]:
         """The changed paths for which a push builds the image; none: it does not."""
@@ -76,6 +81,22 @@ class OnPush:
 
 
 Place = tuple[str, str, str]  # Dockerfile, context, target
+
+
+def place_of(image: Image) -> Place:
+    """What tells a configured image from others in a workflow."""
+    return image.dockerfile, image.context, image.target
+
+
+def workflow_files(listing: Sequence[str], read: Callable[[str], bytes | None]) -> dict[str, bytes]:
+    """The contents of a commit's workflows, and of the files that they keep filters in."""
+    found = _contents([path for path in listing if is_workflow(path)], read)
+    return found | _contents(filter_files(listing, found), read)
+
+
+def _contents(paths: Sequence[str], read: Callable[[str], bytes | None]) -> dict[str, bytes]:
+    found = {path: read(path) for path in paths}
+    return {path: data for path, data in found.items() if data is not None}
 
 
 def built_by_pushes(workflows: Sequence[Workflow], branch: str) -> dict[Place, OnPush]:
@@ -97,6 +118,7 @@ def built_by_pushes(workflows: Sequence[Workflow], branch: str) -> dict[Place, O
                     workflow=workflow.path,
                     paths=_selection(workflow.paths),
                     paths_ignore=_selection(workflow.paths_ignore),
+                    ignored=tuple(_usable(workflow.paths_ignore)[0]),
                 )
     return found
 

@@ -1,64 +1,68 @@
 """What a row of past commits would have built, each taken as one push to a deploying branch.
 
-Values in, values out: the plan of each commit is `decide`'s own. Never reads a repository, and
-knows nothing of what was really built then.
+Values in, values out: the plan of each commit is `decide`'s own, by the lists or by the input
+digests. Never reads a repository, and knows nothing of what was really built then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
-from orient_deploy.history.model import SHORT, Base, Change
-from orient_deploy.plan.decide import decide, is_deploying
-from orient_deploy.plan.model import Plan, Request
-from orient_deploy.plan.report import minutes_saved
-from orient_deploy.plan.wording import plural
+from orient_deploy.advise.stale import Push, Standing
+from orient_deploy.config.model import AUTO, Pattern
+from orient_deploy.history.model import Base, Change
+from orient_deploy.inputs.images import Difference
+from orient_deploy.plan.decide import decide
+from orient_deploy.plan.facts import Recorded
+from orient_deploy.plan.model import ImageFacts, Plan, Record, Request
+from orient_deploy.plan.refs import is_deploying
 from orient_deploy.runner import Event
 
 if TYPE_CHECKING:
     from orient_deploy.config.model import Config
-    from orient_deploy.plan.report import Line, Styled
 
-SUBJECT_SHOWN = 44  # characters
-REASON_SHOWN = 72
-NAMES_SHOWN = 34
+By = Literal["current", "auto"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What one image is made of after a commit, and was before it, by input digests.
+
+    The digests are of what the Dockerfile reads, whatever a list watches. '' where it is not there.
+    """
+
+    name: str
+    digest: str
+    before: str = ""
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """One commit to replay. `changes` are those from its first parent; None: nothing to compare."""
+    """One commit to replay. `changes` are those from its first parent; None: nothing to compare.
+
+    `config` is the one that decides about it. `listed` are the images that the path filters of the
+    repository's workflows build, each with the reason; None: the lists of the configuration decide.
+    """
 
     id: str
     subject: str
     parent: str  # '' when it has none
+    time_s: int
     changes: tuple[Change, ...] | None
+    config: Config
+    made: tuple[Made, ...]
+    listed: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What one push would have led to."""
-
-    commit: str
-    subject: str
-    files: int | None  # that changed; None when there was nothing to compare with
-    built: tuple[str, ...]
-    kept: tuple[str, ...]
-    deploy: bool
-    reason: str
-    minutes_saved: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Totals:
-    """The sums over all rows; building everything each time is what they are measured by."""
-
-    commits: int
-    builds: int
-    avoided: int
-    deploys: int
-    minutes_saved: float
+def reading_only(config: Config) -> Config:
+    """The configuration whose input digests are of what the Dockerfiles read, and nothing more."""
+    images = tuple(
+        replace(image, watch=(Pattern(text=AUTO, where=image.where),)) for image in config.images
+    )
+    return replace(config, images=images, watch_all=())
 
 
 def deploying_branch(config: Config, current: str, default: str) -> str:
@@ -76,19 +80,83 @@ def deploying_branch(config: Config, current: str, default: str) -> str:
     return current or default or "main"
 
 
-def replay(commits: Sequence[Commit], config: Config, branch: str) -> list[Row]:
-    """A row for each commit, in their order."""
-    return [_row(commit, config, branch) for commit in commits]
+def replay(commits: Sequence[Commit], branch: str, by: By) -> list[Push]:
+    """What each commit would have led to, given oldest first.
+
+    By 'current' the lists decide, by 'auto' the input digests: an image is built when none with its
+    digest was built before.
+    """
+    built: dict[str, set[str]] = {}
+    pushes = []
+    for commit in commits:
+        for one in commit.made:
+            built.setdefault(one.name, {one.before} - {""})
+        pushes.append(_push(commit, branch, by, built))
+        for one in commit.made:
+            built[one.name].add(one.digest)
+    return pushes
 
 
-def _row(commit: Commit, config: Config, branch: str) -> Row:
+def builds_by_digest(pushes: Sequence[Push]) -> int:
+    """How many builds the input digests would have led to."""
+    built: dict[str, set[str]] = {}
+    count = 0
+    for push in pushes:
+        for one in push.standings:
+            known = built.setdefault(one.name, {one.before} - {""})
+            count += one.digest not in known
+            known.add(one.digest)
+    return count
+
+
+def _push(commit: Commit, branch: str, by: By, built: Mapping[str, set[str]]) -> Push:
+    building: Collection[str]
+    if by == "current" and commit.listed is not None:
+        building, deploy = commit.listed, bool(commit.listed)
+        reason = _joined(commit.listed) or "no filter matches"
+    else:
+        plan = _plan(commit, branch, by, built)
+        building, deploy = plan.to_build, plan.deploy.deploy
+        reasons = {one.name: one.reason for one in plan.images if one.build}
+        reason = _joined(reasons) or plan.deploy.reason
+
+    def decided(one: Made) -> Literal["build", "reuse", "leave"]:
+        if one.name in building:
+            return "build"
+        return "reuse" if by == "auto" and one.digest != one.before else "leave"
+
+    return Push(
+        id=commit.id,
+        parent=commit.parent,
+        subject=commit.subject,
+        time_s=commit.time_s,
+        files=None if commit.changes is None else len(commit.changes),
+        standings=tuple(
+            Standing(
+                name=one.name,
+                digest=one.digest,
+                before=one.before,
+                decided=decided(one),
+                differences=one.differences,
+            )
+            for one in commit.made
+        ),
+        deploy=deploy,
+        reason=reason,
+    )
+
+
+def _plan(commit: Commit, branch: str, by: By, built: Mapping[str, set[str]]) -> Plan:
+    there = {one.name for one in commit.made}
+    images = tuple(image for image in commit.config.images if image.name in there)
+    config = replace(commit.config, images=images)
     if commit.changes is not None:
         base = Base(commit=commit.parent, reason="its first parent")
     elif commit.parent:
         base = Base(commit=None, reason="its first parent is not in this clone")
     else:
         base = Base(commit=None, reason="this is the first commit")
-    plan = decide(
+    return decide(
         config,
         event=Event(
             name="push",
@@ -101,77 +169,39 @@ def _row(commit: Commit, config: Config, branch: str) -> Row:
         base=base,
         changes=commit.changes,
         listing=(),  # for remarks only, which are not about the past
-        base_config=None,  # one configuration for all
-    )
-    return Row(
-        commit=commit.id,
-        subject=commit.subject,
-        files=None if commit.changes is None else len(commit.changes),
-        built=plan.to_build,
-        kept=tuple(one.name for one in plan.images if not one.build),
-        deploy=plan.deploy.deploy,
-        reason=_reason(plan),
-        minutes_saved=minutes_saved(plan, config),
+        base_config=None,  # where another one held, the digests differ
+        read=_read_by_auto(commit, config),
+        recorded=_recorded(commit, base, built) if by == "auto" else None,
     )
 
 
-def _reason(plan: Plan) -> str:
-    """Why, in one sentence: of the images that are built, else of the deploy."""
-    reasons = dict.fromkeys(one.reason for one in plan.images if one.build)
-    if len(reasons) > 1:
-        reasons = dict.fromkeys(f"{one.name} {one.reason}" for one in plan.images if one.build)
-    return "; ".join(reasons) or plan.deploy.reason
-
-
-def totals(rows: Sequence[Row]) -> Totals:
-    """The sums over the rows."""
-    return Totals(
-        commits=len(rows),
-        builds=sum(len(row.built) for row in rows),
-        avoided=sum(len(row.kept) for row in rows),
-        deploys=sum(row.deploy for row in rows),
-        minutes_saved=sum(row.minutes_saved for row in rows),
-    )
-
-
-def replay_lines(rows: Sequence[Row], *, branch: str, config_from: str) -> list[Line]:
-    """The rows for a terminal, newest first as given, and their sums."""
-    title = f"{plural(len(rows), 'commit')} of {branch}, each as a push, compared with its parent"
-    lines: list[Line] = [(("bold", title),), (f"configuration: {config_from}",)]
-    names = [_names(row) for row in rows]
-    width = max(map(len, names), default=0)
-    subjects = [_cut(row.subject, SUBJECT_SHOWN) for row in rows]
-    wide = max(map(len, subjects), default=0)
-    for row, name, subject in zip(rows, names, subjects, strict=True):
-        built: Styled = ("blue" if row.built else "dim", f"{name:<{width}}")
-        deploy: Styled = ("green", "deploy") if row.deploy else ("dim", "-     ")
-        reason: Styled = ("dim", _cut(row.reason, REASON_SHOWN))
-        lines.append(
-            (f"  {row.commit[:SHORT]}  ", built, "  ", deploy, f"  {subject:<{wide}}  ", reason)
+def _recorded(commit: Commit, base: Base, built: Mapping[str, set[str]]) -> Recorded:
+    facts = {
+        one.name: ImageFacts(
+            digest=one.digest,
+            record=Record(state="present" if one.digest in built[one.name] else "absent"),
+            base=base,
+            base_digest=one.before,
+            differences=one.differences,
         )
-    return [*lines, (("bold", _sums(totals(rows))),)]
+        for one in commit.made
+    }
+    return Recorded(images=facts, now_s=float(commit.time_s), finished=False, deployments={})
 
 
-def _names(row: Row) -> str:
-    if not row.built:
-        return "nothing"
-    if not row.kept and len(row.built) > 1:
-        return f"all {len(row.built)}"
-    text = ", ".join(row.built)
-    return text if len(text) <= NAMES_SHOWN else f"{len(row.built)} of {len(row.built + row.kept)}"
+def _read_by_auto(commit: Commit, config: Config) -> dict[str, dict[str, str]]:
+    """Of each image whose list says `auto` the changed files that it stands for."""
+    changed = {change.path for change in commit.changes or ()}
+    differences = {one.name: one.differences for one in commit.made}
+    return {
+        image.name: {one.path: one.why for one in differences[image.name] if one.path in changed}
+        for image in config.images
+        if any(pattern.text == AUTO for pattern in image.watch)
+    }
 
 
-def _sums(sums: Totals) -> str:
-    of = sums.builds + sums.avoided
-    share = f" ({100 * sums.avoided / of:.0f} %)" if of else ""
-    minutes = f", about {sums.minutes_saved:g} build minutes" if sums.minutes_saved else ""
-    return (
-        f"{plural(sums.builds, 'build')} of {of}: {sums.avoided} avoided{share}{minutes}; "
-        f"{plural(sums.deploys, 'deploy')}"
-    )
-
-
-def _cut(text: str, length: int) -> str:
-    """The text on one line, cut to a length. Whoever prints it makes foreign text harmless."""
-    line = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
-    return line if len(line) <= length else line[: length - 1] + "…"
+def _joined(reasons: Mapping[str, str]) -> str:
+    """The reasons for builds as one sentence, by name where they differ."""
+    if len(set(reasons.values())) > 1:
+        return "; ".join(f"{name} {reason}" for name, reason in reasons.items())
+    return next(iter(reasons.values()), "")

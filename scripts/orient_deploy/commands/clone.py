@@ -46,13 +46,23 @@ class Clone:
     @property
     def name(self) -> str:
         """Owner and name on GitHub, as the remote `origin` has them, or ''."""
+        found = self._origin()
+        return found[2] if found else ""
+
+    @property
+    def web(self) -> str:
+        """The address of its page on GitHub, by the remote `origin`, or ''."""
+        found = self._origin()
+        return f"https://{found[1].rpartition('@')[2]}/{found[2]}" if found else ""
+
+    def _origin(self) -> re.Match[str] | None:
         found = self.git.run([f"--git-dir={self.checkout.git_dir}", "remote", "get-url", "origin"])
         match = re.fullmatch(
-            r"(?:https?://|ssh://|git@)[^/:]*(?:github)[^/:]*(?::\d+)?[/:]"
+            r"(?:https?://|ssh://|git@)([^/:]*github[^/:]*)(?::\d+)?[/:]"
             r"([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?\n?",
             os.fsdecode(found.out),
         )
-        return match[1] if match and found.code == 0 else ""
+        return match if found.code == 0 else None
 
     def configuration(self, path: str) -> Config | None:
         """The configuration as it stands in the files, else in the commit; None when in neither."""

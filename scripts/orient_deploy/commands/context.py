@@ -28,6 +28,7 @@ class Context:
     env: Mapping[str, str]
     log: Log  # for people; on stderr when stdout carries JSON
     stdout: TextIO
+    stderr: TextIO
     in_actions: bool
     json: bool = False
 

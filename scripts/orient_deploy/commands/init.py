@@ -9,7 +9,7 @@ from orient_deploy.advise.builds import filter_files, gather, sources
 from orient_deploy.advise.init import Proposal, propose, to_be_read
 from orient_deploy.commands.clone import Clone, open_clone
 from orient_deploy.commands.context import described
-from orient_deploy.config.load import DEFAULT_PATH
+from orient_deploy.config import DEFAULT_PATH, parse
 from orient_deploy.errors import EXIT_GOOD, EnvironmentLacks, InputError, RemoteError
 from orient_deploy.history.model import SHORT
 from orient_deploy.record import dataclass
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orient_deploy.commands.context import Context
+    from orient_deploy.config.model import Config
 
 OUTPUTS = ("images", "left-out", "text", "written")
 
@@ -88,6 +89,27 @@ def proposal_for(clone: Clone) -> Proposal | None:
         repository=name,
         default_branch=clone.event.default_branch or clone.event.branch,
         dockerfiles=_read(clone, to_be_read(evidence)),
+    )
+
+
+def proposed_configuration(clone: Clone) -> tuple[Config, str]:
+    """The configuration that is proposed, where there is none, and what to say of it.
+
+    Raises:
+        InputError: nothing can be proposed.
+    """
+    proposal = proposal_for(clone)
+    if proposal is None:
+        raise InputError(
+            f"there is no configuration: {DEFAULT_PATH} does not exist",
+            "none can be proposed either, because the commit has no Dockerfile that says what the "
+            "images are",
+            "Write it, or name another file in 'config'",
+        )
+    named = ", ".join(proposal.images)
+    return (
+        parse(proposal.text, source=DEFAULT_PATH),
+        f"none here, so the one that `orient-deploy init` proposes ({named})",
     )
 
 

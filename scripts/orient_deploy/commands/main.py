@@ -33,7 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gate": ("gate", "may the deploy start, after what the jobs before it did?"),
     "config check": ("config_check", "is the configuration right?"),
     "init": ("init", "a configuration proposed from what the repository holds"),
-    "replay": ("replay", "what would the last pushes have built?"),
+    "audit": ("audit", "do the lists watch what the images read?"),
+    "replay": ("replay", "what would the last pushes have built, and what have missed?"),
 }
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -84,7 +85,9 @@ def _run(name: str, rest: list[str], env: Mapping[str, str], stdout: TextIO, std
         module = import_module(f"orient_deploy.commands.{COMMANDS[name][0]}")
         given = env if in_actions and not rest else _flags(name, module, rest)
         inputs = read_inputs(module.Inputs, given)
-        context = Context(env=env, log=log, stdout=stdout, in_actions=in_actions, json=as_json)
+        context = Context(
+            env=env, log=log, stdout=stdout, stderr=stderr, in_actions=in_actions, json=as_json
+        )
         code: int = module.run(inputs, context)
     except OrientError as error:
         _report(error, log)

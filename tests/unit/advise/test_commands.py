@@ -1,4 +1,4 @@
-"""init, replay and config check on real repositories, as the command line runs them."""
+"""init, replay, audit and config check on real repositories, as the command line runs them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def test_init_cannot_write_into_a_bare_repository(plain: Path, tmp_path: Path) -
     assert "bare repository" in out
 
 
-@pytest.mark.parametrize("command", [["init"], ["replay"], ["config", "check"]])
+@pytest.mark.parametrize("command", [["init"], ["replay"], ["audit"], ["config", "check"]])
 @pytest.mark.parametrize("kind", ["absent", "file", "folder", "empty"])
 def test_what_is_no_repository_with_commits_is_refused(
     command: list[str], kind: str, tmp_path: Path
@@ -171,13 +172,8 @@ def test_replay_decides_as_the_table_of_the_sample_says(pushed: Path) -> None:
     found = _json("replay", "--path", str(pushed), "--last", str(len(sample.PUSHES)))
 
     decided = [(row["subject"], set(row["built"]), row["deploy"]) for row in found["rows"][::-1]]
-    # One configuration for all: today's has a fourth image, which core and lockfile build too.
-    more = {"core": {"slack"}, "lockfile": {"slack"}}
-    assert decided == [
-        (one.subject, set(one.builds) | more.get(one.name, set()), one.deploy)
-        for one in sample.PUSHES
-    ]
-    assert found["branch"] == "main"
+    assert decided == [(one.subject, set(one.builds), one.deploy) for one in sample.PUSHES]
+    assert (found["branch"], found["by"]) == ("main", "current")
     assert found["configuration"] == CONFIG
     assert found["totals"]["commits"] == len(sample.PUSHES)
 
@@ -187,12 +183,12 @@ def test_replay_of_the_whole_history_ends_at_the_first_commit(pushed: Path) -> N
 
     assert len(rows) == len(sample.PUSHES) + 2
     assert rows[-1]["files"] is None
-    assert len(rows[-1]["built"]) == 4
+    assert rows[-1]["built"] == ["opencode", "whatsapp", "dashboard"]
 
 
 def test_replay_follows_first_parents_only(plain: Path) -> None:
     _git(plain, "switch", "--quiet", "--create", "side")
-    _commit(plain, {"web/b": ""}, "On the side")
+    _commit(plain, {"web/a": "changed"}, "On the side")
     _git(plain, "switch", "--quiet", "main")
     _commit(plain, {"api/c": ""}, "On main")
     _git(plain, "merge", "--quiet", "--no-ff", "--message", "Merge it", "side")
@@ -212,7 +208,7 @@ def test_replay_proposes_where_there_is_no_configuration(plain: Path) -> None:
 
 
 def test_replay_takes_the_file_as_it_stands_or_the_one_given(plain: Path, tmp_path: Path) -> None:
-    text = "{version: 1, images: {NAME: {watch: [web/**]}}}"
+    text = "{version: 1, images: {NAME: {dockerfile: web/Dockerfile, watch: [web/**]}}}"
     (plain / ".github").mkdir()
     (plain / CONFIG).write_text(text.replace("NAME", "own"))
     (plain / "other.yml").write_text(text.replace("NAME", "other"))
@@ -253,6 +249,252 @@ def test_replay_refuses_what_is_no_number_of_commits(plain: Path, last: str) -> 
 
     assert code == 2
     assert "'last'" in out
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Path:
+    """Two images over some pushes, one of which the list of `web` misses, and one it does twice."""
+    path = tmp_path / "watched"
+    path.mkdir()
+    _git(path, "init", "--quiet", "--initial-branch=main")
+    images = "web: {dockerfile: web/Dockerfile, watch: [web/**, docs/**], typical-minutes: 3}"
+    config = f"{{version: 1, baseline: push, images: {{{images}, api: {{dockerfile: api.df}}}}}}"
+    first = {
+        CONFIG: config,
+        "web/Dockerfile": "FROM scratch\nCOPY web lib ./\n",
+        "api.df": "FROM scratch\nCOPY lib ./\n",
+        **dict.fromkeys(("web/a", "lib/a", "docs/a.md"), "1"),
+    }
+    _commit(path, first, "First")
+    _commit(path, {"lib/a": "2"}, "Change the library")
+    _commit(path, {"docs/a.md": "2"}, "Explain")
+    _commit(path, {"docs/a.md": "3"}, "Explain better")
+    _commit(path, {"lib/a": "1"}, "Take the library back")
+    return path
+
+
+def _outcomes(found: Any, key: str) -> list[list[str]]:
+    return [list(row[key]) for row in found["rows"][::-1]]
+
+
+def test_replay_by_lists_tells_what_was_missed_stale_and_needless(watched: Path) -> None:
+    found = _json("replay", "--path", str(watched), "--filters", "current")
+
+    assert _outcomes(found, "built") == [["web", "api"], ["api"], ["web"], ["web"], ["api"]]
+    assert _outcomes(found, "missed") == [[], ["web"], [], [], ["web"]]
+    assert _outcomes(found, "needless") == [[], [], [], ["web"], []]
+    assert found["rows"][3]["missed"]["web"] == [
+        {"path": "lib/a", "why": "read by web/Dockerfile line 2"}
+    ]
+    totals = found["totals"]
+    assert (totals["needed"], totals["missed"], totals["needless"]) == (7, 2, 1)
+    assert totals["builds-by-digest"] == 4
+
+
+def test_replay_by_digests_misses_nothing_and_uses_an_image_again(watched: Path) -> None:
+    found = _json("replay", "--path", str(watched), "--filters", "auto")
+
+    assert _outcomes(found, "built") == [["web", "api"], ["web", "api"], [], [], []]
+    assert _outcomes(found, "reused") == [[], [], [], [], ["web", "api"]]
+    assert found["totals"]["missed"] == found["totals"]["needless"] == 0
+    assert found["totals"]["minutes-saved"] == 9
+    assert found["by"] == "auto"
+
+
+def test_replay_takes_the_lists_of_then(watched: Path) -> None:
+    config = (watched / CONFIG).read_text()
+    _commit(watched, {CONFIG: config.replace("docs/**", "lib/**")}, "Watch the library")
+    _commit(watched, {"lib/a": "3"}, "Change the library again")
+
+    now = _json("replay", "--path", str(watched), "--lists", "now")
+    then = _json("replay", "--path", str(watched), "--lists", "then")
+
+    assert _outcomes(now, "missed") == [[]] * 7
+    assert _outcomes(then, "missed") == [[], ["web"], [], [], ["web"], [], []]
+    assert then["rows"][0]["built"] == ["web", "api"]
+
+
+def test_replay_reads_the_filters_of_a_workflow_at_each_commit(tmp_path: Path) -> None:
+    _git(tmp_path, "init", "--quiet", "--initial-branch=main")
+
+    def workflow(*patterns: str) -> dict[str, str]:
+        filters = {
+            "uses": "dorny/paths-filter@v3",
+            "with": {"filters": json.dumps({"web": patterns})},
+        }
+        build = {
+            "uses": "docker/build-push-action@v6",
+            "with": {"context": ".", "file": "web/Dockerfile", "push": True},
+        }
+        jobs = {
+            "changes": {"steps": [filters]},
+            "web": {"if": "needs.changes.outputs.web == 'true'", "steps": [build]},
+        }
+        on = {"push": {"branches": ["main"], "paths-ignore": ["**.md"]}}
+        return {".github/workflows/ci.yml": json.dumps({"on": on, "jobs": jobs})}
+
+    files = {"web/Dockerfile": "FROM scratch\nCOPY web lib ./\n", "web/a.md": "1", "lib/a": "1"}
+    _commit(tmp_path, files, "Without a workflow")
+    _commit(tmp_path, workflow("web/**"), "With one")
+    _commit(tmp_path, {"lib/a": "2"}, "Missed")
+    _commit(tmp_path, workflow("web/**", "lib/**"), "Mend the filter")
+    _commit(tmp_path, {"lib/a": "3"}, "Built")
+    _commit(tmp_path, {"web/a.md": "2"}, "Ignored")
+
+    found = _json("replay", "--path", str(tmp_path))
+    assert [row["subject"] for row in found["rows"] if row["missed"]] == ["Ignored", "Missed"]
+    assert [row["subject"] for row in found["rows"] if row["built"]] == ["Built"]
+    assert found["rows"][1]["reason"] == "filter web of .github/workflows/ci.yml: lib/a"
+    assert found["totals"]["pushes"] == 5
+    code, out, _ = _run("replay", "--path", str(tmp_path))
+    assert code == 0
+    assert "the path filters of the workflows as they were at each commit" in out
+    assert "missed web: lib/a, read by web/Dockerfile line 2" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["--filters", "x"], "input 'filters' is 'x'", id="no-decider"),
+        pytest.param(["--lists", "x"], "input 'lists' is 'x'", id="no-lists"),
+        pytest.param(["--lists", "then"], "there is no configuration", id="none-then"),
+        pytest.param(["--filters", "current"], "no list of files for any image", id="none-at-all"),
+    ],
+)
+def test_replay_refuses_what_cannot_be_replayed(
+    arguments: list[str], said: str, plain: Path
+) -> None:
+    code, out, _ = _run("replay", "--path", str(plain), *arguments)
+
+    assert code == 2
+    assert said in out
+
+
+def test_replay_writes_a_page(watched: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    code, out, _ = _run("replay", "--path", str(watched), "--html", str(page))
+
+    assert code == 0
+    assert f"Wrote {page}" in out
+    assert "2 of 7 needed builds were missed" in " ".join(
+        page.read_text(encoding="utf-8").replace("<strong>", "").replace("</strong>", "").split()
+    )
+
+
+def test_replay_says_where_a_page_cannot_be_written(watched: Path, tmp_path: Path) -> None:
+    code, out, _ = _run("replay", "--path", str(watched), "--html", str(tmp_path / "no" / "page"))
+
+    assert code == 3
+    assert "the machine refused" in out
+
+
+def test_replay_without_pygit2_says_how_to_get_it(
+    plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pygit2", None)
+    code, out, _ = _run("replay", "--path", str(plain))
+
+    assert code == 3
+    assert "pygit2 is not installed" in out
+
+
+# --- audit
+
+
+def test_audit_finds_what_no_list_watches(watched: Path) -> None:
+    code, out, _ = _run("audit", "--path", str(watched))
+
+    assert code == 1
+    lines = out.splitlines()
+    assert lines[0] == "web  web/Dockerfile: 3 files read, 2 of them watched"
+    assert "line 2" in lines[2] and "lib/a" in lines[2]
+    assert "    docs/**  1 of 1: docs/a.md" in lines
+    assert "api  api.df: 2 files read, all of them watched by `auto`" in lines
+    assert "1 of 2 images reads 1 file that no list watches" in lines
+
+
+def test_audit_prints_what_the_documentation_shows(watched: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text(encoding="utf-8")
+
+    assert f"```\n{_run('audit', '--path', str(watched))[1]}```\n" in page
+
+
+def test_audit_is_silent_about_good_lists(pushed: Path) -> None:
+    code, out, _ = _run("audit", "--path", str(pushed))
+
+    assert code == 0
+    assert out.splitlines()[-1] == "Everything that the images read is watched"
+
+
+def test_audit_proposes_a_patch_that_git_applies_and_then_finds_nothing(watched: Path) -> None:
+    code, told, _ = _run("audit", "--path", str(watched), "--fix")
+    before = (watched / CONFIG).read_text()
+    subprocess.run(["git", "apply"], cwd=watched, input=told.encode(), check=True, timeout=60)
+
+    assert code == 1
+    assert before != (watched / CONFIG).read_text()
+    assert "watch: [web/**, lib/**]" in (watched / CONFIG).read_text()
+    code, out, _ = _run("audit", "--path", str(watched))
+    assert code == 0, out
+    assert _json("audit", "--path", str(watched), "--fix")["patch"] == ""
+    assert "Nothing to change" in _run("audit", "--path", str(watched), "--fix")[1]
+
+
+def test_audit_of_some_images_looks_at_them_only(watched: Path) -> None:
+    found = _json("audit", "--path", str(watched), "--images", "api")
+
+    assert list(found["images"]) == ["api"]
+    code, out, _ = _run("audit", "--path", str(watched), "--images", "wbe")
+    assert code == 2
+    assert "Did you mean 'web'?" in out
+
+
+def test_audit_tells_of_a_list_that_a_patch_cannot_reach(watched: Path) -> None:
+    text = (watched / CONFIG).read_text()
+    shared = text.replace("watch: [web/**, docs/**]", "watch: &all [web/**, docs/**]")
+    (watched / CONFIG).write_text(shared.replace("api.df}", "api.df, watch: *all}"))
+    code, out, _ = _run("audit", "--path", str(watched), "--fix")
+
+    assert code == 1
+    assert "images.web.watch is no list of its own" in out
+    assert "add lib/**" in out
+
+
+def test_audit_reads_the_filters_of_workflows(plain: Path) -> None:
+    step = {"uses": "dorny/paths-filter@v3", "with": {"filters": '{"web": ["web/Dockerfile"]}'}}
+    build = {"uses": "docker/build-push-action@v6", "with": {"context": "web", "push": True}}
+    jobs = {"a": {"steps": [step]}, "web": {"if": "needs.a.outputs.web", "steps": [build]}}
+    _commit(plain, {".github/workflows/ci.yml": json.dumps({"on": "push", "jobs": jobs})})
+    code, out, _ = _run("audit", "--path", str(plain))
+    fixed = _run("audit", "--path", str(plain), "--fix")[1]
+
+    assert code == 1
+    assert "line 2" in out and "web/a" in out
+    assert fixed.splitlines() == ["filter of web", "+ web/a"]
+
+
+def test_audit_without_any_list_has_nothing_to_look_at(plain: Path) -> None:
+    code, out, _ = _run("audit", "--path", str(plain))
+
+    assert code == 2
+    assert "has a list of files for an image" in out
+
+
+def test_audit_in_a_workflow_writes_a_summary_and_points_at_the_lines(
+    watched: Path, tmp_path: Path
+) -> None:
+    summary, output = tmp_path / "summary", tmp_path / "output"
+    output.write_text("")
+    code, out, _ = _run(
+        *("audit", "--path", str(watched)),
+        GITHUB_ACTIONS="true",
+        GITHUB_OUTPUT=str(output),
+        GITHUB_STEP_SUMMARY=str(summary),
+    )
+
+    assert code == 1
+    assert "::warning file=web/Dockerfile,line=2::web reads 1 file that no list watches" in out
+    assert summary.read_text().startswith("### 1 of 2 images reads 1 file that no list watches")
 
 
 # --- config check

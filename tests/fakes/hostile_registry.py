@@ -54,6 +54,7 @@ class HostileRegistry:
         self.host = address
         self.url = f"{'https' if tls else 'http'}://{address}"
         self.requests: list[Request] = []
+        self.connections = 0
         self.stopping = threading.Event()
         self._told: dict[str, list[Answer]] = {}
         self._lock = threading.Lock()
@@ -87,6 +88,10 @@ def hostile_registry(certificate: tuple[Path, Path] | None = None) -> Iterator[H
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # a body that waits for its head's receipt costs 40 ms
+
+        def setup(self) -> None:
+            super().setup()
+            server.connections += 1
 
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)

@@ -153,7 +153,6 @@ class Transport:
         """End all that is under way: a blocked read returns, and its thread ends."""
         with self._lock:
             live, managers = list(self._live), list(self._managers.values())
-            self._managers.clear()
         for one in live:
             with suppress(OSError):  # it may have ended by itself
                 # Not SSLSocket's own, which would say goodbye first.
@@ -217,9 +216,8 @@ class Transport:
                 raise Doubt(f"{_host(url)} sent a compressed answer, unasked")
             content = _bounded(answer, limit, _host(url))
         except BaseException:
-            answer.close()
+            answer.close()  # what was read to its end has gone back to the pool by itself
             raise
-        answer.release_conn()
         return Response(
             status=answer.status, headers=answer.headers, body=content, elsewhere=elsewhere
         )

@@ -518,6 +518,18 @@ def test_a_docker_image_is_as_good_as_any(client: Client, hostile: HostileRegist
     assert ask(client, hostile) == Found(digest(MANIFEST), DOCKER_IMAGE, len(MANIFEST))
     [request] = hostile.asked("HEAD")
     assert request.headers["accept"].count("application/vnd.") == 4
+    assert request.headers["accept-encoding"] == "identity"
+
+
+def test_a_connection_serves_many_questions(client: Client, hostile: HostileRegistry) -> None:
+    registry = client()
+
+    for tag in "abc":
+        registry.look_up([(f"{hostile.host}/{NAME}", tag)])
+        registry.describe(f"{hostile.host}/{NAME}", tag)
+
+    # The other one was to find out that it speaks no TLS.
+    assert hostile.connections == 2
 
 
 def config_of(server: HostileRegistry, content: bytes, told: Told | None = None) -> None:

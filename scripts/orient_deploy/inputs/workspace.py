@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from functools import cached_property, lru_cache
 from posixpath import join, normpath
 
@@ -224,7 +225,7 @@ class Workspace:
             return own
         installed = {self.root} if _installs_root(reads) else set()
         needed = self.closure(own | installed) - (installed - own)
-        kept = self._root_files() | self._started(needed)
+        kept = self._root_files | self._started(needed, reads)
         for folder in needed:
             kept = kept | self._files_of(folder)
         given = (image.context, *(folder for _, folder in image.contexts))
@@ -242,24 +243,20 @@ class Workspace:
 
     def _own(self, image: Image, reads: Reads) -> set[str] | str:
         """The packages an image is built from, or why that is not known."""
-        others = [one for one in self.packages.values() if one.folder != self.root]
-        if not others:
+        if len(self.packages) == 1:
             return {self.root}
         holder = self.package_of(image.dockerfile)
         found = {holder} if holder is not None and holder != self.root else set()
         for _, text in reads.runs:
-            names = tuple(_named_by(text))
-            for one in others:
-                if _names_folder(text, self._importer(one.folder)) or any(
-                    _is_meant(one, name, self.root) for name in names
-                ):
-                    found.add(one.folder)
+            for path in _paths_of(text):
+                folder = join(self.root, path)
+                if folder in self.packages and folder != self.root:
+                    found.add(folder)
+            for name in _filters_of(text):
+                found.update(self._chosen(name))
         if not found:
-            called = {
-                one.folder
-                for one in others
-                if image.name in (one.name, _last(one.name), _last(one.folder))
-            }
+            called = set(self._called.get(image.name, ()))
+            called.update(one for one in self._sorted if _last(one) == image.name)
             if len(called) != 1:
                 return (
                     "no package holds its Dockerfile, none is named by a RUN line, and "
@@ -268,8 +265,35 @@ class Workspace:
             found = called
         return found
 
+    def _chosen(self, text: str) -> Iterable[str]:
+        """The packages that a filter of pnpm or turbo chooses, without those they need."""
+        text = text.removeprefix("...").strip("^").removesuffix("...").strip("^")
+        text = text.partition("[")[0].strip("{}")
+        if text.startswith("./"):
+            path = normpath(join(self.root, text))
+            return _matching(path, {one: [one] for one in self._sorted})
+        return _matching(text, self._called)
+
+    @cached_property
+    def _called(self) -> Mapping[str, Sequence[str]]:
+        """The packages by their names, with and without the scope; without the root."""
+        found: dict[str, list[str]] = {}
+        for folder in self._sorted:
+            name = self.packages[folder].name
+            for one in {name, _last(name)} - {""}:
+                found.setdefault(one, []).append(folder)
+        return found
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        """The folders of the packages, without the root."""
+        return sorted(folder for folder in self.packages if folder != self.root)
+
     def _packages_in(self, folder: str) -> list[str]:
-        return [one for one in self.packages if one != self.root and _is_below(one, folder)]
+        if not folder:
+            return self._sorted
+        low = bisect_left(self._sorted, f"{folder}/")
+        return self._sorted[low : bisect_left(self._sorted, f"{folder}0")]  # '0' is behind '/'
 
     def _files_of(self, folder: str) -> Positions:
         """What a package holds without the packages in it; what another folder or a file holds."""
@@ -281,21 +305,38 @@ class Workspace:
         at = self._tree.position(path)
         return self._below(path) if at is None else range(at, at + 1)
 
-    def _started(self, needed: Iterable[str]) -> Positions:
-        """What lies beside the packages and is named by a script of the root or of theirs.
+    def _started(self, needed: Iterable[str], reads: Reads) -> Positions:
+        """What lies beside the packages and is named by their scripts, or by those of the root
+        that an installation or a RUN line starts.
 
         With a file its folder counts: one script takes another from there.
         """
-        found: list[range] = []
-        for folder in {self.root, *needed}:
-            for path in _paths_in(self._manifest(folder), folder):
-                if not self._is_here(path) or self.package_of(path) != self.root:
-                    continue
-                around = _parent(path) if path in self._tree else path
-                alone = around == self.root or self._packages_in(around)
-                found.append(self._place(path if alone else around))
-        return Positions.of(found)
+        run = {word for _, text in reads.runs for word in _WORDS.split(text)}
+        scripts = [(self.root, text) for text in _run_by(run, _scripts(self._root_manifest))]
+        scripts += [
+            (folder, text)
+            for folder in needed
+            for text in _scripts(self._manifest(folder)).values()
+        ]
+        found = Positions()
+        for folder, text in scripts:
+            for word in _WORDS.split(text):
+                if "/" in word or "." in word:
+                    found = found | self._beside(_from_root(normpath(join(folder, word))))
+        return found
 
+    def _beside(self, path: str) -> Positions:
+        """A file with its folder, or a folder, unless packages are in it."""
+        if path in self.packages:
+            return self._files_of(path) if path != self.root else Positions()
+        if not self._is_here(path) or self.package_of(path) != self.root:
+            return Positions()
+        around = _parent(path) if path in self._tree else path
+        if around == self.root or self._packages_in(around):
+            around = path if path in self._tree else ""
+        return Positions.of([self._place(around)] if around else [])
+
+    @cached_property
     def _root_files(self) -> Positions:
         """The root's settings, and the patches it applies."""
         below = self._below(self.root)
@@ -496,6 +537,10 @@ class Workspace:
 
 
 _FETCHES = re.compile(r"\bpnpm\b[^&|;\n]*\sfetch\b")
+_LIFECYCLE = ("preinstall", "install", "postinstall", "prepare")
+_WORDS = re.compile(r"[\s'\"=;&|()]+")
+_PATHS = re.compile(r"[\w@.+-]+(?:/[\w@.+-]+)*")
+_DEEPEST = 30  # folders in each other that are looked for in a RUN line
 _COMMAND = re.compile(r"&&|\|\||[;\n|]")
 _INSTALLS = re.compile(
     r"""\b(?:pnpm|npm|yarn|bun)(?:\s+-\S+(?:[= ]\S+)?)*\s+(?:install|ci|i|add)\b
@@ -513,8 +558,8 @@ _NAMED = re.compile(
 )
 
 
-def _named_by(command: str) -> Iterator[str]:
-    """The packages that a RUN line names."""
+def _filters_of(command: str) -> Iterator[str]:
+    """The packages that a RUN line names, as filters."""
     for found in _NAMED.finditer(f" {command}"):
         for text in (found["option"] or found["yarn"] or found["focus"] or found["prune"]).split():
             one = text.strip("'\"")
@@ -522,22 +567,41 @@ def _named_by(command: str) -> Iterator[str]:
                 yield one
 
 
-def _names_folder(command: str, folder: str) -> bool:
-    """Whether a RUN line speaks of a folder: `cd apps/web`, `--dir=apps/web`, `/app/apps/web`."""
-    return re.search(rf"(?<![\w.@-]){re.escape(folder)}(?![\w.-])", command) is not None
+def _paths_of(command: str) -> Iterator[str]:
+    """The folders that a RUN line may speak of, as `cd apps/web` or `--dir=/app/apps/web`."""
+    for path in _PATHS.findall(command):
+        names = path.split("/", _DEEPEST)
+        for start in range(len(names)):
+            for end in range(start, len(names)):
+                yield "/".join(names[start : end + 1])
 
 
-def _is_meant(package: Package, text: str, root: str) -> bool:
-    """Whether a filter means a package: by its name, or by its folder."""
-    text = text.strip("^").removeprefix("...").removeprefix("^")
-    text = text.removesuffix("...").removesuffix("^")
-    text = text.partition("[")[0].strip("{}")
-    if text.startswith("./"):
-        path = normpath(join(root, text))
-        return compile_patterns([path]).matches(package.folder)
-    if "*" in text:
-        return compile_patterns([text]).matches(package.name)
-    return text in (package.name, _last(package.name))
+def _matching(pattern: str, among: Mapping[str, Iterable[str]]) -> set[str]:
+    if "*" not in pattern:
+        return set(among.get(pattern, ()))
+    selection = compile_patterns([pattern])
+    return {one for name, found in among.items() if selection.matches(name) for one in found}
+
+
+def _scripts(said: object) -> dict[str, str]:
+    """The scripts of a manifest by name."""
+    scripts = said.get("scripts") if isinstance(said, dict) else None
+    if not isinstance(scripts, dict):
+        return {}
+    return {name: text for name, text in scripts.items() if isinstance(text, str)}
+
+
+def _run_by(words: Iterable[str], scripts: Mapping[str, str]) -> Iterator[str]:
+    """The scripts that an installation runs, or that one of the words names; with theirs."""
+    pending = [*_LIFECYCLE, *words]
+    seen: set[str] = set()
+    while pending:
+        word = pending.pop()
+        for name in (word, f"pre{word}", f"post{word}"):
+            if name in scripts and name not in seen:
+                seen.add(name)
+                yield scripts[name]
+                pending += _WORDS.split(scripts[name])
 
 
 def _installs_root(reads: Reads) -> bool:
@@ -551,15 +615,6 @@ def _installs_root(reads: Reads) -> bool:
     return not installs or any(
         not _FILTERED.search(one) or "include-workspace-root" in one for one in installs
     )
-
-
-def _paths_in(said: object, folder: str) -> Iterator[str]:
-    """What the scripts of a manifest may name in the repository."""
-    scripts = said.get("scripts") if isinstance(said, dict) else None
-    for script in scripts.values() if isinstance(scripts, dict) else ():
-        for word in re.split(r"[\s'\"=;&|()]+", script) if isinstance(script, str) else ():
-            if "/" in word or "." in word:
-                yield _from_root(normpath(join(folder, word)))
 
 
 def _package(folder: str, said: object) -> Package:

@@ -496,17 +496,29 @@ snapshots:
   yaml@1.0.0: {}
 """,
     "package.json": package(
-        dev={"other": "workspace:*"}, scripts={"postinstall": "node tools/setup.js --all"}
+        dev={"other": "workspace:*"},
+        scripts={
+            "postinstall": "pnpm run setup --all",
+            "setup": "node tools/setup.js",
+            "docs": "serve ./docs",
+            "postbuild:all": "cat ../x ./infra/notes.txt",
+        },
     ),
     "tsconfig.base.json": "{}",
     "turbo.json": "{}",
     ".npmrc": "",
     "README.md": "",
     "docs/guide.md": "",
+    "infra/notes.txt": "",
+    "apps/shared.js": "",
     "patches/vue.patch": "",
     "tools/setup.js": "",
     "tools/lib.js": "",
-    "apps/web/package.json": package("@acme/web", needs={"core": "workspace:*"}),
+    "apps/web/package.json": package(
+        "@acme/web",
+        needs={"core": "workspace:*"},
+        scripts={"build": "node ../shared.js && tsc -p . --outDir .."},
+    ),
     "apps/web/src/a.ts": "",
     "apps/web/e2e/package.json": package("e2e"),
     "apps/web/e2e/a.test.ts": "",
@@ -531,7 +543,7 @@ ALWAYS = {
     "tsconfig.base.json",
     "turbo.json",
 }
-WEB = {"apps/web/package.json", "apps/web/src/a.ts"}
+WEB = {"apps/shared.js", "apps/web/package.json", "apps/web/src/a.ts"}
 CORE = {"packages/core/index.ts", "packages/core/package.json"}
 OTHER = {"packages/other/index.ts", "packages/other/package.json"}
 E2E = {"apps/web/e2e/a.test.ts", "apps/web/e2e/package.json"}
@@ -578,10 +590,19 @@ def narrowed(
             id="folder-of-packages",
         ),
         pytest.param(
-            f"COPY packages/other ./\nCOPY apps/web ./\n{FILTERED}", OTHER | WEB, id="packages"
+            f"COPY packages/other ./\nCOPY apps/web ./\n{FILTERED}",
+            OTHER | WEB - {"apps/shared.js"},
+            id="packages",
         ),
         pytest.param(
-            f"COPY apps/web ./\n{FILTERED}RUN pnpm -C apps/web/e2e test\n", WEB | E2E, id="inner"
+            f"COPY apps/web ./\n{FILTERED}RUN pnpm -C apps/web/e2e test\n",
+            WEB - {"apps/shared.js"} | E2E,
+            id="inner",
+        ),
+        pytest.param(
+            f"COPY . .\n{FILTERED}RUN pnpm run build:all",
+            ALWAYS | WEB | CORE | {"infra/notes.txt"},
+            id="with-what-a-script-of-the-root-starts",
         ),
         pytest.param(
             f"COPY . .\n{FILTERED}RUN cd apps/api && pnpm build\n",

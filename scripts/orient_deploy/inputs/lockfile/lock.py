@@ -69,6 +69,7 @@ class Lock:
         self._entries: list[Entry] = sorted(texts)
         self._numbers = {entry: number for number, entry in enumerate(self._entries)}
         self._links: dict[int, Collection[str]] = {}  # of those that have any
+        self._linking: list[int] = []  # the packages among them, which are few
         self._reached: dict[int, int] = {}  # by number: a bit for each entry that it leads to
         self._records: list[bytes] = []
         # Now, so that what cannot be read is known now, and asking never fails.
@@ -103,13 +104,12 @@ class Lock:
 
     def workspace_links(self, importer: str) -> tuple[str, ...]:
         """The folders of the workspace that an importer depends on, itself or by a package."""
-        reached = self._reach(self._number((IMPORTERS, importer)))
-        folders = {
-            folder
-            for number, found in self._links.items()
-            if reached >> number & 1
-            for folder in found
-        }
+        number = self._number((IMPORTERS, importer))
+        reached = self._reach(number)
+        folders = set(self._links.get(number, ()))
+        for package in self._linking:
+            if reached >> package & 1:
+                folders.update(self._links[package])
         return tuple(sorted(folders - {importer}))
 
     def _of_importers(self, importers: Iterable[str]) -> int:
@@ -143,9 +143,12 @@ class Lock:
         """The entries that one needs itself; its links are noted."""
         if number >= len(self.texts):
             return iter(())
-        needed, links = self._follow(self._entries[number])
+        entry = self._entries[number]
+        needed, links = self._follow(entry)
         if links:
             self._links[number] = links
+            if entry[0] != IMPORTERS:
+                self._linking.append(number)
         return map(self._number, needed)
 
     def _reach(self, start: int) -> int:

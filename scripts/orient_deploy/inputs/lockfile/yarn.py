@@ -132,6 +132,8 @@ def needed_by(block: str) -> Iterator[tuple[str, str]]:
             if name is None or line[:4] != "    ":
                 raise Unread(f"a dependency reads {line.strip()[:60]!r}")
             range_ = line[name.end() :].removeprefix(":").strip(" ")
+            if "\\" in range_:
+                raise Unread(f"a dependency reads {line.strip()[:60]!r}")
             if range_.startswith('"') and range_.endswith('"'):
                 range_ = range_[1:-1]
             yield name[1] or name[2], range_
@@ -147,7 +149,7 @@ def _blocks(content: str) -> Iterator[tuple[list[str], str]]:
             if body.strip():
                 raise Unread(f"below {head[:60]!r} stands {body.strip()[:60]!r}")
             continue
-        if not head.endswith(":"):
+        if not head.endswith(":") or "\\" in head:
             raise Unread(f"at its top level stands {head[:60]!r}")
         yield _descriptors(head[:-1]), body.rstrip("\n")
 

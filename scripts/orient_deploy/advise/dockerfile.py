@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 
 from orient_deploy.advise.documents import MAX_BYTES
-from orient_deploy.config.globs import problem
 from orient_deploy.inputs.dockerfile import is_heredoc, parse
-from orient_deploy.inputs.patterns import compile_patterns, escape
 from orient_deploy.inputs.stages import is_remote
 from orient_deploy.inputs.variables import Unreadable, unquoted
 
-MOST_SOURCES = 100  # of one Dockerfile
-
-_UNREADABLE = re.compile(r"[$'\"\\?\[\]]|\*\*")
 _GIVEN_ANYWAY = re.compile(r"(?:https?|ftp|no|all)_proxy|BUILDKIT_\w+|SOURCE_DATE_EPOCH", re.I)
 
 
@@ -36,41 +31,10 @@ def takes(dockerfile: bytes, argument: str) -> bool:
     )
 
 
-def narrower(
-    path: str, context: str, dockerfile: bytes, places: Set[str]
-) -> tuple[tuple[str, ...], str]:
-    """Patterns for what the Dockerfile names of its context, or why there are none.
-
-    `places` are the files and folders of the repository.
-    """
-    if len(dockerfile) > MAX_BYTES:
-        return (), "its Dockerfile is too long to be read"
-    wrong = parse(dockerfile).problem
-    if wrong is not None:
-        return (), f"its Dockerfile could not be read: line {wrong.line}: {wrong.why}"
-    found = [_own(path, context)]
-    for source in sources(dockerfile):
-        if _UNREADABLE.search(source):
-            return (), f"{source} could not be read"
-        # A path that begins with '/', or leaves the context, is taken from its root.
-        name = posixpath.normpath("/" + source).strip("/")
-        if name in ("", "*"):
-            return (), "its Dockerfile copies the whole context"
-        name = posixpath.normpath(posixpath.join(context, name))
-        if "*" in name:  # what fits may be a folder
-            found.append("*".join(map(escape, name.split("*"))) + "{,/**}")
-        elif name not in places:
-            return (), f"{name} is copied, and no file of this commit"
-        else:
-            is_folder = f"{name}/" in places
-            found.append(escape(name) + ("/**" if is_folder else ""))
-    for extra in (posixpath.join(context, ".dockerignore"), f"{path}.dockerignore"):
-        if posixpath.normpath(extra) in places:
-            found.append(escape(posixpath.normpath(extra)))
-    found = list(dict.fromkeys(found))
-    if len(found) > MOST_SOURCES or any(problem(one) for one in found):
-        return (), "its Dockerfile could not be read"
-    return tuple(one for one in found if not _is_covered(one, found)), ""
+def copies_everything(dockerfile: bytes) -> bool:
+    """Whether it takes the whole of its context, as far as it is written there."""
+    names = (posixpath.normpath("/" + source).strip("/") for source in sources(dockerfile))
+    return any(name in ("", "*") for name in names)
 
 
 def places_of(listing: Sequence[str]) -> frozenset[str]:
@@ -82,22 +46,6 @@ def places_of(listing: Sequence[str]) -> frozenset[str]:
             folders.add(folder)
             folder = posixpath.dirname(folder)
     return frozenset(listing) | folders | {f"{folder}/" for folder in folders}
-
-
-def _own(path: str, context: str) -> str:
-    """The Dockerfile's folder, or the file alone where its folder holds the whole context."""
-    folder = posixpath.dirname(path)
-    if not folder or context == folder or context.startswith(f"{folder}/"):
-        return escape(path)
-    return f"{escape(folder)}/**"
-
-
-def _is_covered(pattern: str, others: Sequence[str]) -> bool:
-    fixed = re.sub(r"(?:\{,/\*\*\}|/\*\*)\Z", "", pattern)
-    return any(
-        other != pattern and other.endswith("/**") and compile_patterns([other]).matches(fixed)
-        for other in others
-    )
 
 
 def sources(dockerfile: bytes) -> Iterator[str]:

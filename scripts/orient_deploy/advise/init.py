@@ -18,9 +18,8 @@ from orient_deploy.advise.builds import (
     Workflow,
     is_side,
     last_segment,
-    shortened,
 )
-from orient_deploy.advise.dockerfile import narrower, places_of, sources, takes
+from orient_deploy.advise.dockerfile import copies_everything, places_of, sources, takes
 from orient_deploy.advise.documents import has_expression
 from orient_deploy.advise.lists import folded, list_of, names_of
 from orient_deploy.config import parse
@@ -61,8 +60,7 @@ class _Image:
     watch: tuple[str, ...] = ()
     watch_from: str = ""
     remarks: tuple[str, ...] = ()  # about the list
-    narrower: tuple[str, ...] = ()  # what its Dockerfile names, where it has no list
-    why_not_narrower: str = ""
+    copies_workspace: bool = False  # its Dockerfile takes all packages of a workspace, it is one
     services: tuple[str, ...] = ()
     services_from: str = ""
     side_services: str = ""  # a clause about those that run it for development or tests
@@ -95,7 +93,7 @@ def propose(
         return None
     images = _without_shared_repositories(images[:MOST_IMAGES])
     images = [_with_watch(image, workflows) for image in images]
-    images = [_with_narrower(image, texts, places) for image in images]
+    images = [_with_workspace(image, texts, places) for image in images]
     images = [_with_build_args(image, texts) for image in images]
     images = [_with_services(image, evidence) for image in images]
     images = _with_order(_with_names(images, repository))
@@ -257,16 +255,14 @@ def _with_watch(image: _Image, workflows: Sequence[Workflow]) -> _Image:
     )
 
 
-def _with_narrower(image: _Image, dockerfiles: Mapping[str, bytes], places: Set[str]) -> _Image:
-    """A list to begin with, for an image that would watch far more than its own folder."""
+def _with_workspace(image: _Image, dockerfiles: Mapping[str, bytes], places: Set[str]) -> _Image:
+    """Whether `inputs: workspace` may narrow it: a package below the root that copies all of it."""
     build = image.build
-    is_wide = build.context == "." or build.context != posixpath.dirname(build.dockerfile)
-    if image.watch or not is_wide or build.dockerfile not in dockerfiles:
-        return image
-    found, why_not = narrower(
-        build.dockerfile, build.context, dockerfiles[build.dockerfile], places
-    )
-    return replace(image, narrower=found, why_not_narrower=why_not)
+    folder = posixpath.dirname(build.dockerfile)
+    text = dockerfiles.get(build.dockerfile, b"")
+    is_package = bool(folder) and f"{folder}/package.json" in places and "package.json" in places
+    found = build.context == "." and is_package and copies_everything(text)
+    return replace(image, copies_workspace=found)
 
 
 def _common(images: Sequence[_Image]) -> tuple[str, ...]:
@@ -481,13 +477,10 @@ def _image_lines(image: _Image, everywhere: Sequence[str]) -> Iterator[str]:
         yield from (f"      # {_comment(remark)}" for remark in image.remarks)
         yield from (f"      - {scalar(text)}" for text in own)
     else:
-        yield "    watch: [auto]  # no list was found: everything in the build context counts"
-        if image.narrower:
-            texts = ", ".join(map(scalar, image.narrower))
-            note = "narrower: what its Dockerfile names; check before use"
-            yield f"    # watch: [{_comment(texts)}]  # {note}"
-        elif image.why_not_narrower:
-            yield f"    # no narrower list: {_comment(shortened(image.why_not_narrower))}"
+        yield "    # watch: [auto]  # the default: what its Dockerfile reads"
+        if image.copies_workspace:
+            note = "narrower: its Dockerfile copies everything; see `orient-deploy audit`"
+            yield f"    # inputs: workspace  # {note}"
     if image.services and image.services != (image.name,):
         names = ", ".join(map(scalar, image.services))
         yield f"    services: [{names}]  # {_comment(image.services_from)}"

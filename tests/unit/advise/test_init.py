@@ -394,33 +394,26 @@ def test_what_is_not_read_is_not_denied() -> None:
     assert "dockerfile: a/Dockerfile  # nothing that is read builds it\n" in text
 
 
-def test_a_narrower_list_is_shown_where_everything_is_watched() -> None:
-    tree = _workflow({"build": _build(context=".", file="src/ad/Dockerfile")}) | {
-        "src/ad/Dockerfile": "COPY src/ad/x ./\nCOPY pb 'odd,' ./".replace("'odd,'", "odd,"),
-        "src/ad/x": "",
-        "pb/demo.proto": "",
-        "odd,": "",
-    }
-    text = _text(tree)
-
-    line = "# watch: [src/ad/**, pb/**, 'odd,']  # narrower: what its Dockerfile names; check"
-    assert line in text
-    rows = [row for row in text.splitlines() if "watch: [auto]" not in row]
-    used = "\n".join(rows).replace("# watch:", "watch:")
-    assert _watch(parse(used, source="").images[0]) == ["src/ad/**", "pb/**", "odd,"]
-
-
-def test_why_there_is_no_narrower_list_is_said() -> None:
-    tree = _workflow({"build": _build(context=".", file="a/Dockerfile")})
-    text = _text(tree | {"a/Dockerfile": "COPY . .\n"})
-
-    assert "# no narrower list: its Dockerfile copies the whole context\n" in text
-
-
-def test_an_image_that_watches_its_own_folder_is_left_alone() -> None:
+def test_without_a_list_what_the_dockerfile_reads_counts() -> None:
     text = _text(_workflow({"build": _build(context="a")}) | {"a/Dockerfile": "COPY x /\n"})
 
-    assert "narrower" not in text
+    assert "    # watch: [auto]  # the default: what its Dockerfile reads\n" in text
+    assert "inputs: workspace" not in text
+    assert _watch(parse(text, source="").images[0]) == ["auto"]
+
+
+def test_a_package_that_copies_its_workspace_may_be_narrowed() -> None:
+    tree = _workflow({"build": _build(context=".", file="packages/a/Dockerfile")})
+    package = {"package.json": "{}", "packages/a/package.json": "{}"}
+    everything = {"packages/a/Dockerfile": "COPY . .\n"}
+
+    line = (
+        "    # inputs: workspace  # narrower: its Dockerfile copies everything; see `orient-deploy "
+        "audit`\n"
+    )
+    assert line in _text(tree | package | everything)
+    assert line not in _text(tree | everything)
+    assert line not in _text(tree | package | {"packages/a/Dockerfile": "COPY packages/a .\n"})
 
 
 def test_a_matrix_that_a_runner_computes_means_the_dockerfiles_that_fit() -> None:

@@ -183,6 +183,7 @@ def _recorded(commit: Commit, base: Base, built: Mapping[str, set[str]]) -> Reco
             base=base,
             base_digest=one.before,
             differences=one.differences,
+            run_digest=one.before,
         )
         for one in commit.made
     }

@@ -78,6 +78,9 @@ class Inputs:
 
 def run(inputs: Inputs, context: Context) -> int:
     """Replay the last first-parent commits of the branch that is checked out."""
+    import gc
+
+    gc.enable()  # switched off at the start of every short run; this one is long
     count = _count(inputs.last)
     by = _one_of("filters", inputs.filters, get_args(By))
     lists = _one_of("lists", inputs.lists, LISTS)

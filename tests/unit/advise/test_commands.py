@@ -298,6 +298,7 @@ def test_replay_by_digests_misses_nothing_and_uses_an_image_again(watched: Path)
     assert _outcomes(found, "reused") == [[], [], [], [], ["web", "api"]]
     assert found["totals"]["missed"] == found["totals"]["needless"] == 0
     assert found["totals"]["minutes-saved"] == 9
+    assert [row["deploy"] for row in found["rows"][::-1]] == [True, True, False, False, True]
     assert found["by"] == "auto"
 
 

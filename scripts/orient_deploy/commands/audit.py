@@ -92,7 +92,7 @@ def run(inputs: Inputs, context: Context) -> int:
         lines = _patch_lines(told) if text else _edit_lines(edits)
     if context.in_actions:
         _annotate(audited, context)
-    context.publish(
+    context.show(
         {
             "configuration": origin,
             "images": audit_values(audited),

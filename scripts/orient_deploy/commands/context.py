@@ -48,10 +48,20 @@ class Context:
         for name, value in outputs.items():
             written.set(name, as_output(value))
         written.write()
+        self.show(outputs, lines=lines, markdown=markdown)
+
+    def show(
+        self, values: Mapping[str, object], *, lines: Sequence[Line], markdown: str = ""
+    ) -> None:
+        """Shows results that no later job reads, of any size.
+
+        Raises:
+            EnvironmentLacks: the summary cannot be written.
+        """
         if self.in_actions:
             write_summary(markdown, self.env.get("GITHUB_STEP_SUMMARY"))
         if self.json:
-            self.stdout.write(json.dumps(outputs, sort_keys=True) + "\n")
+            self.stdout.write(json.dumps(values, sort_keys=True) + "\n")
         else:
             for line in lines:
                 self.log.say(*line)

@@ -107,7 +107,7 @@ def run(inputs: Inputs, context: Context) -> int:
         with open(inputs.html, "w", encoding="utf-8", newline="\n") as file:
             file.write(replay_page(judged, about))
         lines.append((f"Wrote {inputs.html}",))
-    context.publish(
+    context.show(
         {
             "branch": replayed.branch,
             "by": decider,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dev import sample
+from orient_deploy.commands import audit, replay
 from orient_deploy.commands.main import main
 from orient_deploy.config import parse
 
@@ -300,6 +301,7 @@ def test_replay_by_digests_misses_nothing_and_uses_an_image_again(watched: Path)
     assert found["totals"]["minutes-saved"] == 9
     assert [row["deploy"] for row in found["rows"][::-1]] == [True, True, False, False, True]
     assert found["by"] == "auto"
+    assert set(found) == set(replay.OUTPUTS)
 
 
 def test_replay_takes_the_lists_of_then(watched: Path) -> None:
@@ -445,6 +447,7 @@ def test_audit_of_some_images_looks_at_them_only(watched: Path) -> None:
     found = _json("audit", "--path", str(watched), "--images", "api")
 
     assert list(found["images"]) == ["api"]
+    assert set(found) == set(audit.OUTPUTS)
     code, out, _ = _run("audit", "--path", str(watched), "--images", "wbe")
     assert code == 2
     assert "Did you mean 'web'?" in out
@@ -479,6 +482,19 @@ def test_audit_without_any_list_has_nothing_to_look_at(plain: Path) -> None:
 
     assert code == 2
     assert "has a list of files for an image" in out
+
+
+def test_audit_tells_of_any_number_of_files(tmp_path: Path) -> None:
+    """Far more than the outputs of an action may hold."""
+    _git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    names = {f"lib/{'long-' * 30}{number}": "" for number in range(4000)}
+    dockerfile = "FROM scratch\nCOPY lib /\n"
+    config = "{version: 1, images: {web: {watch: [Dockerfile]}}}"
+    _commit(tmp_path, {"Dockerfile": dockerfile, CONFIG: config, **names})
+    code, out, _ = _run("audit", "--path", str(tmp_path), "--json")
+
+    assert code == 1
+    assert json.loads(out)["unwatched"] == 4000
 
 
 def test_audit_in_a_workflow_writes_a_summary_and_points_at_the_lines(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from orient_deploy.advise.documents import MAX_BYTES
-from orient_deploy.inputs.dockerfile import is_heredoc, parse
+from orient_deploy.inputs.dockerfile import heredoc_of, parse
 from orient_deploy.inputs.stages import is_remote
 from orient_deploy.inputs.variables import Unreadable, unquoted
 
@@ -57,7 +57,7 @@ def sources(dockerfile: bytes) -> Iterator[str]:
         elif one.keyword in ("COPY", "ADD") and not one.values("from"):
             for word in one.arguments[:-1]:
                 source = _unquoted(word)
-                if not is_heredoc(word) and not (one.keyword == "ADD" and is_remote(source)):
+                if heredoc_of(word) is None and not (one.keyword == "ADD" and is_remote(source)):
                     yield source
 
 

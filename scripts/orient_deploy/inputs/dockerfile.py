@@ -291,14 +291,13 @@ def _flags(text: str, escape: str) -> tuple[tuple[str, ...], str]:
         if text[at : at + 2] != "--":
             break
         word = quote = ""
-        was_quoted = False
         while at < end and (quote or text[at] not in blanks):
             one = text[at]
             at += 1
             if one == quote:
                 quote = ""
             elif not quote and one in "'\"":
-                quote, was_quoted = one, True
+                quote = one
             elif one == escape:
                 if at < end:
                     word += text[at]
@@ -310,7 +309,7 @@ def _flags(text: str, escape: str) -> tuple[tuple[str, ...], str]:
         if word == "--":
             if at < end:
                 break
-        elif word or was_quoted:
+        else:
             found.append(word)
     return tuple(found), text[at:].encode("latin-1").decode("utf-8", "surrogateescape")
 
@@ -450,27 +449,20 @@ def heredoc_of(word: str) -> Heredoc | None:
     found = re.match(_HEREDOC, word) if "<<" in word else None
     if found is None or not found[3]:
         return None
-    names = split(found[3])
+    try:
+        names = split(found[3])
+        quoted = split(found[3], keep_quotes=True)
+    except Unreadable:
+        return None
     if len(names) != 1:
         return None
-    quoted = split(found[3], keep_quotes=True)
-    if len(quoted) != 1:
-        raise Unreadable(f"{word} is no heredoc")
     return Heredoc(
         name=names[0],
         content="",
-        expand=_quotes_in(names[0]) == _quotes_in(quoted[0]),
+        expand=_quotes_in(names[0]) == _quotes_in("".join(quoted)),
         chomp=found[2] == "-",
         descriptor=int(found[1] or 0),
     )
-
-
-def is_heredoc(word: str) -> bool:
-    """Whether a source of COPY or ADD is one: then it is no path."""
-    try:
-        return heredoc_of(word) is not None
-    except Unreadable:
-        return False
 
 
 def _quotes_in(text: str) -> int:
@@ -482,7 +474,4 @@ def _heredocs(text: str) -> list[Heredoc]:
         words = split(text, keep_quotes=True, keep_escapes=True)
     except Unreadable:
         return []
-    try:
-        return [found for word in words if (found := heredoc_of(word)) is not None]
-    except Unreadable as error:
-        raise _Refused(str(error)) from None
+    return [found for word in words if (found := heredoc_of(word)) is not None]

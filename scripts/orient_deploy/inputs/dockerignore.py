@@ -138,23 +138,21 @@ class Ignore:
         self, nodes: dict[Node, int], place: range, state: int, deep: int, is_ignored: bool
     ) -> Iterator[tuple[int, int]]:
         """The ignored stretches, from folder to folder: where nothing matches, nothing changes."""
-        around = [(place.stop, state, deep, is_ignored)]
+        around = [(place.stop + 1, state, deep, False), (place.stop, state, deep, is_ignored)]
         at = place.start
         # At the end a node behind everything closes what is still open.
         for node in (*sorted(nodes), (place.stop, -place.stop, 0)):
             start, stop, _ = node
-            while around and around[-1][0] <= start:
+            while around[-1][0] <= start:
                 end, _, _, ignored = around.pop()
                 if ignored and end > at:
                     yield at, end
                 at = max(at, end)
-            if not around:
-                return
             _, state, deep, ignored = around[-1]
             if ignored and start > at:
                 yield at, start
             at = max(at, start)
-            own = nodes[node]
+            own = nodes.get(node, 0)
             after, is_ignored = self._step(state, own | deep)
             around.append((-stop, after, deep | (own & self._deep), is_ignored))
 
@@ -361,8 +359,7 @@ def _by_expression(text: str) -> _Pattern:
     literal = ""
     while at < len(text):
         token = token_at(text, at)
-        if token is None:
-            raise BadPattern(f"what {text} means could not be told")
+        assert token is not None  # a class without end was refused
         at = token.end()
         if token[1]:
             parts.append(".*" if at == len(text) else "(?:.*/)?")

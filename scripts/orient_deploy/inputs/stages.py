@@ -15,7 +15,7 @@ import re
 from posixpath import basename
 
 from orient_deploy.config.model import DOCKER_IMAGE
-from orient_deploy.inputs.dockerfile import is_heredoc
+from orient_deploy.inputs.dockerfile import heredoc_of
 from orient_deploy.inputs.variables import (
     ANY_NAME,
     ANYTHING,
@@ -445,7 +445,7 @@ class _Build:
             raise _Refused(one.line, f"--parents is {parents}")
         excludes = tuple(one.values("exclude"))
         for word in one.arguments[:-1]:
-            if is_heredoc(word):
+            if heredoc_of(word) is not None:
                 continue
             source = self._expanded(one, word, lookup)
             if is_remote(source):

@@ -68,7 +68,7 @@ class Tree:
 
     def before(self, path: str) -> int:
         """How many paths come before this one in byte order."""
-        if self._in_order:
+        if self._in_order and (path.isascii() or _is_text(path)):
             return bisect_left(self.paths, path)
         return bisect_left(
             self.rows,
@@ -92,3 +92,11 @@ class Tree:
     def oid(self, at: int) -> str:
         """The id of the object: a blob's, or a submodule's commit."""
         return self.rows[at].partition(b"\t")[0].rpartition(b" ")[2].decode("ascii")
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # it stands for bytes that are no UTF-8
+        return False
+    return True

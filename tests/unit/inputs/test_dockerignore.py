@@ -77,6 +77,13 @@ def test_what_is_ignored(text: str, ignored: list[str], kept: list[str]) -> None
     assert [path for path in kept if found.matches(path)] == []
 
 
+def test_an_empty_pattern_says_nothing() -> None:
+    """`--exclude=` holds one."""
+    found = compile_ignore(("", " ", "a"))
+
+    assert [path for path in ("a", "b") if found.matches(path)] == ["a"]
+
+
 @pytest.mark.parametrize("text", ["!", "[", "a[", "\\", "a/[]", "\\d*", "[[:alpha:]]x", "[a\\]]"])
 def test_what_the_builder_refuses_or_nobody_can_tell(text: str) -> None:
     with pytest.raises(BadPattern):

@@ -305,6 +305,44 @@ def test_links_in_sources() -> None:
     ]
 
 
+def test_flags_and_links() -> None:
+    """Nothing is excluded behind a link; `--parents` takes where links lead as well."""
+    commit = Commit(
+        {
+            "Dockerfile": "FROM a\nCOPY --exclude=*.md link lib /\n"
+            "COPY --parents p*/./x/ q/./y /y/x r/./ Dockerfile/./x /\n",
+            "link": Symlink("real"),
+            **dict.fromkeys(["real/a", "real/b.md", "lib/a", "lib/b.md", "lib/c/b.md"], ""),
+            **dict.fromkeys(["p1/x/a", "p1/y", "p2/x", "p3", "q/z", "r/a", "r/b/c", "y/z"], ""),
+            "q/y": Symlink("z"),
+        }
+    )
+
+    found = commit.resolve()
+
+    assert commit.paths(found.positions) == [
+        *("Dockerfile", "lib/a", "lib/c/b.md", "link", "p1/x/a", "p2/x", "q/y", "q/z"),
+        *("r/a", "r/b/c", "real/a", "real/b.md"),
+    ]
+    assert [one.source for one in found.missing] == ["/y/x", "Dockerfile/./x"]
+
+
+def test_a_path_below_a_file_leads_nowhere() -> None:
+    commit = Commit({"Dockerfile": "FROM a\nCOPY b/c d/c /", "b": "", "d": Symlink("b")})
+
+    found = commit.resolve()
+
+    assert commit.paths(found.positions) == ["Dockerfile", "d"]
+
+
+def test_a_context_behind_a_link_that_was_not_read() -> None:
+    commit = Commit({"Dockerfile": "FROM a\nCOPY b /", "web": Symlink("packages/web")})
+
+    found = resolve_reads(image_of(context="web"), commit.tree, {"Dockerfile": b"FROM a"}.get)
+
+    assert [one.why for one in found.widened] == ["the link web was not read"]
+
+
 def test_a_submodule_is_one_thing() -> None:
     commit = Commit(
         {

@@ -73,6 +73,7 @@ def test_only_the_stages_that_the_target_needs_count(
         pytest.param("COPY --link --chown=1:1 --chmod=755 a /", ["a"], id="flags"),
         pytest.param("ADD --checksum=sha256:00 --keep-git-dir=true --unpack a /", ["a"], id="add"),
         pytest.param("ADD https://x/y git://x ssh://x git@x.y:z.git a@b /", ["a@b"], id="remote"),
+        pytest.param("COPY git@x.y:z a /", ["git@x.y:z", "a"], id="no-address-to-copy"),
         pytest.param("COPY <<E <<-'F' a /\nE\nF", ["a"], id="heredocs"),
         pytest.param("COPY 'a'\"b\"\\c /", ["abc"], id="quotes"),
         pytest.param("COPY --from=node a /", [], id="image"),

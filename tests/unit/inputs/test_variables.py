@@ -124,6 +124,7 @@ def test_what_is_not_known_stays_unknown(word: str, expected: str) -> None:
 def test_words_are_split_as_for_heredocs() -> None:
     assert split("a 'b c' $d\"e\" << F <<-G") == ["a", "b c", "$de", "<< F", "<<-G"]
     assert split("a\\ b 'c'", keep_quotes=True, keep_escapes=True) == ["a\\ b", "'c'"]
+    assert split('"a\\"b" c\\', keep_escapes=True) == ['a\\"b', "c\\"]
     assert split("${a:0:3} ${a:-b} ${a} ${a/b/c} ${a#b}") == [
         *("${a:0:3}", "${a:-b}", "${a}", "${a/b/c}", "${a#b}"),
     ]

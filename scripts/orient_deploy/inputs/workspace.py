@@ -362,16 +362,13 @@ class Workspace:
         found = self._needed.get(folder)
         if found is None:
             one = self.packages.get(folder)
+            needed: set[str] = set()
             if one is None:
                 holder = self.package_of(folder)
-                within = {holder} if holder is not None and holder != self.root else set()
-                if join(folder, MANIFEST) in self._tree:
-                    one = _package(folder, self._manifest(folder))
-            else:
-                within = set()
-            if one is not None:
-                within.update(self._asked_by(one), self._everyones)
-            found = self._needed[folder] = frozenset(within - {folder})
+                needed.update({holder} if holder is not None and holder != self.root else ())
+                one = _package(folder, self._manifest(folder))
+            needed.update(self._asked_by(one), self._everyones)
+            found = self._needed[folder] = frozenset(needed - {folder})
         return found
 
     @cached_property
@@ -488,7 +485,7 @@ class Workspace:
         path = join(folder, MANIFEST)
         content = self._read(path)
         if content is None:
-            return None
+            return f"{path} was not read" if path in self._tree else None
         try:
             said = json.loads(content.decode("utf-8-sig"))
         except (ValueError, RecursionError):
@@ -498,9 +495,12 @@ class Workspace:
     def _pnpm_settings(self) -> dict[str, object] | None:
         """What pnpm-workspace.yaml says; None when there is none."""
         path = join(self.root, PNPM_SETTINGS)
+        if path not in self._tree:
+            return None
         content = self._read(path)
         if content is None:
-            return None
+            self._problems.append(f"{path} was not read")
+            return {}
         import yaml  # costs 20 ms: only once there is something to read
 
         try:

@@ -290,6 +290,22 @@ def test_what_a_change_counts_for(old: str, new: str, counts: str) -> None:
     assert changed == {"all": set(folders), "none": set()}.get(counts, {counts})
 
 
+def test_the_time_of_a_package_counts_where_it_is_installed() -> None:
+    """pnpm writes it down where the way of resolving goes by it."""
+    content = f"{NINE}\ntime:\n  react@17.0.2: '2021-03-22T21:56:19.536Z'\n"
+    before, after = lock_of(content), lock_of(content.replace("2021", "2022"))
+
+    assert before.closure(["packages/site"]) != after.closure(["packages/site"])
+    assert before.closure(["packages/core"]) == after.closure(["packages/core"])
+
+
+@pytest.mark.parametrize("said", ["directory: &here packages/kit, ", ""])
+def test_a_folder_that_is_not_said_as_pnpm_says_it_is_refused(said: str) -> None:
+    content = NINE.replace("directory: packages/kit, ", said)
+
+    assert isinstance(read_lock(PATH, content.encode()), LockProblem)
+
+
 def test_a_catalog_counts_for_all_where_an_override_uses_it() -> None:
     content = NINE.replace("tar: 7.1.0", "tar: 'catalog:'")
     before = lock_of(content)
@@ -370,6 +386,9 @@ def test_a_long_key_is_read() -> None:
         pytest.param("      react: 17.0.2", "\treact: 17.0.2", "react: 17.0.2'", id="tab"),
         pytest.param("react: 18.2.0", "react: 18.2.0 # pinned", "# pinned", id="comment"),
         pytest.param("react: 18.2.0", "react: >-\n        18.2.0", "'>-'", id="folded"),
+        pytest.param(
+            "  react@17.0.2: {}", "  &here react@17.0.2: {}", "where a name is", id="odd-name"
+        ),
         pytest.param("react: 18.2.0", "react:", "where a version is expected", id="nothing"),
         pytest.param("react: 18.2.0", '"re\\x61ct": 18.2.0', "\\x61", id="escape"),
         pytest.param("  react@17.0.2: {}", "  react@18.2.0: {}", "twice", id="twice"),

@@ -148,6 +148,14 @@ def image_of(dockerfile: str, name: str = "image", context: str = ".") -> Image:
             {"", "packages/a", "packages/d", "c1"},
             id="yarn-object-and-a-pattern-that-is-read-wider",
         ),
+        pytest.param(
+            {
+                "package.json": package(workspaces=["packages/*", "!packages/?(a|b)"]),
+                "packages/a/package.json": "{}",
+            },
+            {"", "packages/a"},
+            id="left-out-by-more-than-we-read",
+        ),
         pytest.param({"package.json": package(), "a/package.json": "{}"}, {""}, id="alone"),
     ],
 )
@@ -235,6 +243,14 @@ def test_too_many_manifests_are_a_problem() -> None:
 )
 def test_what_cannot_be_read_is_a_problem(files: Files, problem: str) -> None:
     assert problem in Commit(files).workspace().problems[0]
+
+
+@pytest.mark.parametrize("path", ["packages/a/package.json", "pnpm-workspace.yaml"])
+def test_what_was_not_read_is_a_problem(path: str) -> None:
+    commit = Commit({**PNPM, "packages/a/package.json": "{}"})
+    del commit.contents[path]
+
+    assert commit.workspace().problems == (f"{path} was not read",)
 
 
 # --- who needs whom -----------------------------------------------------------------------------
@@ -333,7 +349,9 @@ def test_a_catalog_says_what_is_meant(spelt: str, settings: str, needed: bool) -
     [
         pytest.param({"pnpm": {"overrides": {"thing": "link:packages/core"}}}, id="pnpm"),
         pytest.param({"overrides": {"a": {"thing": "file:./packages/core"}}}, id="npm-nested"),
-        pytest.param({"overrides": {"thing@1": {".": "file:packages/core"}}}, id="npm-dot"),
+        pytest.param(
+            {"overrides": {"thing@1": {".": "file:packages/core", "other": 1}}}, id="npm-dot"
+        ),
         pytest.param(
             {"overrides": {"core": "$core"}, "dependencies": {"core": "^1.0.0"}}, id="npm-reference"
         ),
@@ -428,7 +446,10 @@ def test_circles_end() -> None:
         }
     )
 
-    assert commit.workspace().closure(["packages/a"]) == {"packages/a", "packages/b"}
+    workspace = commit.workspace()
+
+    assert workspace.closure(["packages/a"]) == {"packages/a", "packages/b"}
+    assert workspace.closure(["packages/b"]) == {"packages/a", "packages/b"}
 
 
 def test_names_in_a_lower_folder_are_from_the_root_of_the_repository() -> None:
@@ -673,6 +694,17 @@ def test_nothing_is_left_out_where_it_cannot_be_told(
 
     assert isinstance(found, str)
     assert why in found
+
+
+def test_patches_are_kept_wherever_they_are() -> None:
+    settings = (
+        f"{APPS['pnpm-workspace.yaml']}patchedDependencies:\n  a@1.0.0: infra/a.patch\n"
+        "  b: {path: ./infra/b.patch, hash: x}\n  c: 1\n"
+    )
+    files = {"infra/a.patch": "", "infra/b.patch": "", "pnpm-workspace.yaml": settings}
+    kept = narrowed(f"COPY . .\n{FILTERED}", more=files)
+
+    assert kept == ALWAYS | WEB | CORE | {"infra/a.patch", "infra/b.patch"}
 
 
 def test_a_package_alone_keeps_everything() -> None:

@@ -152,9 +152,10 @@ class _Reader:
             needed.append((PACKAGES, package))
         elif "type: directory" in about:  # a package of the workspace, copied instead of linked
             found = _DIRECTORY.search(about)
-            if found:
-                bases.append(_scalar(found[1]))
-                links.append(self._folder(ROOT, bases[1]))
+            if found is None:
+                raise Unread(f"it does not say which folder {package[:60]!r} is")
+            bases.append(_scalar(found[1]))
+            links.append(self._folder(ROOT, bases[1]))
         for name, version in needed_by(self._resolved[key]):
             if version.startswith("link:"):
                 # Of a package that was copied it may be said as its own manifest says it.

@@ -98,8 +98,10 @@ def show(temporary: Path) -> int:
     print("is planned by `scripts/run plan` in a runner's environment, as the action does it.")
     repository = sample.build(temporary / "workspace")
     wrong = []
+    without: list[str] = []
     for push in map(sample.push_named, PUSHES):
-        ran = run_action(repository, repository.push(push), temporary)
+        pushed = repository.push(push)
+        ran = run_action(repository, pushed, temporary)
         print(f"\n== {push.name}: {push.subject}")
         print(ran.printed.rstrip())
         if ran.code:
@@ -111,6 +113,12 @@ def show(temporary: Path) -> int:
             print("\n".join(f"  | {line}" for line in folded(ran.summary)))
         if not as_expected(push, ran.outputs):
             wrong.append(push.name)
+        found = run_without_lists(repository, pushed, temporary)
+        without += [f"  {push.name:<10} {line}" for line in found or ["nothing to build"]]
+        if {line.split()[0] for line in found} != set(push.builds):
+            wrong.append(f"{push.name} without lists")
+    print("\nThe same pushes when nobody wrote a list: what counts is what each Dockerfile reads.")
+    print("\n".join(without))
     if wrong:
         print(f"\nnot what the sample expects: {', '.join(wrong)}", file=sys.stderr)
         return EXIT_OUR_FAULT
@@ -162,6 +170,33 @@ def run_action(repository: Sample, pushed: Pushed, temporary: Path) -> Ran:
         outputs=read_outputs(output.read_text(encoding="utf-8")),
         summary=summary.read_text(encoding="utf-8"),
     )
+
+
+def run_without_lists(repository: Sample, pushed: Pushed, temporary: Path) -> list[str]:
+    """The images that `orient-deploy plan` would build of the push without a watch list, each with
+    its reason."""
+    from dev.sample import CONFIG
+
+    text = (repository.path / CONFIG).read_text(encoding="utf-8")
+    for part in (
+        r"    watch:(?: \[.*\]\n|\n(?:      - .*\n)+)",
+        r"watch-all:.*\n",
+        r"baseline:.*\n",
+    ):
+        text = re.sub(part, "", text)
+    config = repository.path / "without-lists.yml"
+    config.write_text(text, encoding="utf-8")
+    done = run(
+        [
+            *("bash", str(ROOT / "scripts" / "run"), "plan", f"--path={repository.path}"),
+            *(f"--config={config.name}", f"--base={pushed.before}"),
+        ],
+        stdout=subprocess.PIPE,
+        env=environment(temporary),
+    )
+    config.unlink()
+    found = re.findall(r"^  (\S+) +build +(.*)$", done.stdout, re.MULTILINE)
+    return [f"{name:<10} {reason}" for name, reason in found]
 
 
 def run(

@@ -51,7 +51,8 @@ def test_the_decisions_are_those_of_the_sample(tmp_path: Path) -> None:
         assert set(re.findall(r'"([\w-]+)":"true"', builds)) == push.builds, name
         assert deploy == ("true" if push.deploy else "false"), name
     assert "### Build 1 of 3 images, deploy to production" in done.stdout
-    assert len(done.stdout.splitlines()) <= 80
+    assert "dashboard  dashboard  changed: packages/dashboard/src/index.ts, read by" in done.stdout
+    assert len(done.stdout.splitlines()) <= 100
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_any_repository_is_replayed(kind: str, tmp_path: Path) -> None:
     done = _run("--repo", place, "--last", "2", cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert f"configuration: {sample.CONFIG}" in done.stdout
+    assert f"decided by the watch lists of {sample.CONFIG}" in done.stdout
     assert "2 commits of main" in done.stdout
     assert re.search(r"^  \w{7}  dashboard +deploy +Greet on the dashboard", done.stdout, re.M)
     assert "builds of 6" in done.stdout or "build of 6" in done.stdout

@@ -104,7 +104,7 @@ def seen(found: Dockerfile) -> list[Seen] | None:
             'FROM a\nHEALTHCHECK --interval=3s CMD ["b"]\nHEALTHCHECK NONE\n', id="health"
         ),
         pytest.param('FROM a\nEXPOSE 1 2/udp\nVOLUME a b\nUSER  c d\nSHELL ["e"]\n', id="others"),
-        pytest.param("FROM a\nHEALTHCHECK\nRUN\nCOPY\nUSER\nEXPOSE\n", id="without-arguments"),
+        pytest.param("FROM a\nHEALTHCHECK\nRUN\nCOPY --\nUSER\nEXPOSE\n", id="without-arguments"),
         pytest.param('FROM a\nCOPY --b="c\\\\\\\nCOPY --d\\\\\\\n', id="flag-ends-with-an-escape"),
         pytest.param("FROM a\nNOTHING b\n", id="no-instruction"),
         pytest.param("", id="empty"),

@@ -458,8 +458,8 @@ def _blind_spots(judged: Judged) -> str:
         told = f'<ul class="files">{files}</ul>' if files else ""
         rows.append(
             f'<tr><th scope="row">{_text(spot.name)}</th>'
-            f'<td class="place">{_path(spot.place)}<br><span class="quiet">{_text(spot.why)}</span>'
-            f'</td><td class="number">{spot.pushes:,}</td><td>{told}</td></tr>'
+            f'<td class="number">{spot.pushes:,}</td><td class="place">{_path(spot.place)}<br>'
+            f'<span class="quiet">{_text(spot.why)}</span></td><td>{told}</td></tr>'
         )
     more = len(found) - SPOTS_SHOWN
     return (
@@ -524,14 +524,14 @@ def _miss(stretch: Stretch, at: int, judged: Judged, about: About) -> str:
 # --- tables
 
 
-def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
-    """A table that scrolls by itself; a head that begins with '#' is over numbers."""
+def _table(heads: Sequence[str], rows: Sequence[str], label: str) -> str:
+    """A table that scrolls by itself, also by keys; a head that begins with '#' is over numbers."""
     cells = "".join(
         f'<th scope="col"{" class=number" if head.startswith("#") else ""}>{head.lstrip("#")}</th>'
         for head in heads
     )
     return (
-        f'<div class="table"><table><thead><tr>{cells}</tr></thead>'
+        f'<div class="table" tabindex="0" role="region" aria-label="{label}"><table><thead><tr>{cells}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -555,7 +555,7 @@ def _images(judged: Judged, about: About) -> str:
         kind = "" if name else ' class="sum"'
         rows.append(f'<tr{kind}><th scope="row">{title}</th>{cells}</tr>')
     heads += ["#minutes built"] if with_minutes else []
-    return f"<section><h2>By image</h2>{_table(heads, rows)}</section>"
+    return f"<section><h2>By image</h2>{_table(heads, rows, 'By image')}</section>"
 
 
 def _pushes(judged: Judged, about: About, left_out: int) -> str:
@@ -566,7 +566,7 @@ def _pushes(judged: Judged, about: About, left_out: int) -> str:
     ]
     if not rows:
         return ""
-    table = _table(("date", "commit", "#files", "what became of the images"), rows)
+    table = _table(("date", "commit", "#files", "what became of the images"), rows, "All pushes")
     is_open = " open" if len(rows) <= UNFOLDED else ""
     return (
         f"<section><h2>All pushes</h2><details{is_open}><summary>"

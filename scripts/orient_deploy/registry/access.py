@@ -159,7 +159,7 @@ class Access:
                 "application/xhtml+xml",
             ):
                 return Host(name, base, None)
-        elif response.status == 401 and not response.elsewhere:
+        elif response.status == 401:
             challenge = _preferred(challenges(response))
             if challenge:
                 return Host(name, base, challenge)

@@ -177,7 +177,7 @@ class Registry:
                     done.put((at, error))
 
         for _ in range(min(WORKERS, len(questions))):
-            threading.Thread(target=work, daemon=True).start()
+            threading.Thread(target=work, name="registry", daemon=True).start()
         for _ in questions:
             try:
                 at, answer = done.get(timeout=max(0.0, call.left_s))

@@ -4,6 +4,7 @@ can know."""
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -326,6 +327,11 @@ def test_a_slow_registry_holds_nobody(
     hostile.on(asked, told)
 
     assert "no answer within 0.4 seconds" in why(client, hostile, timeout_s=0.4)
+
+    for thread in threading.enumerate():
+        if thread.name == "registry":
+            thread.join(30)
+            assert not thread.is_alive()
 
 
 def test_what_is_known_in_time_is_told(client: Client, hostile: HostileRegistry) -> None:

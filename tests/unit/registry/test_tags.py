@@ -10,8 +10,8 @@ import pytest
 
 from orient_deploy.registry.client import Registry
 from orient_deploy.registry.model import Unknown
+from tests.fakes.hostile_registry import MARK, HostileRegistry
 from tests.fakes.hostile_registry import Answer as Told
-from tests.fakes.hostile_registry import HostileRegistry
 
 Client = Callable[..., Registry]
 
@@ -91,6 +91,8 @@ def test_tags_without_end_end(
         (Told(body=b"{}"), "no list"),
         (page(), None),
         (Told(status=404, body=b'{"errors":[{"code":"NAME_UNKNOWN"}]}'), None),
+        (Told(status=404, headers={**MARK, "Content-Type": "application/json"}), None),
+        (Told(status=404, headers={"Content-Type": "application/json"}), "not a registry's"),
         (Told(status=404, headers={"Content-Type": "text/html"}), "not a registry's"),
         (Told(status=403), "answered 403"),
         (Told(status=500), "answered 500"),

@@ -465,7 +465,7 @@ def _blind_spots(judged: Judged) -> str:
     return (
         '<section><h2>What the lists do not watch</h2><p class="quiet">Where the files lie whose '
         "changes were missed; one push may count in several rows.</p>"
-        + _table(("image", "place", "#pushes missed", "files there"), rows)
+        + _table(("image", "#missed", "place", "files there"), rows, "What was missed")
         + (f'<p class="quiet">and {plural(more, "row")} more</p>' if more > 0 else "")
         + "</section>"
     )
@@ -531,8 +531,8 @@ def _table(heads: Sequence[str], rows: Sequence[str], label: str) -> str:
         for head in heads
     )
     return (
-        f'<div class="table" tabindex="0" role="region" aria-label="{label}"><table><thead><tr>{cells}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f'<div class="table" tabindex="0" role="region" aria-label="{label}"><table>'
+        f"<thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

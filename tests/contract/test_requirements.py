@@ -164,7 +164,9 @@ def test_deleting_any_pin_is_found() -> None:
     wanted = lock_requirements.wanted_requirements(
         lock_requirements._read_toml(ROOT / "pyproject.toml")
     )["detect"]
-    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements" / "detect.txt").read_text(encoding="utf-8"))
+    blocks = re.split(
+        r"\n(?=\S)", (ROOT / "requirements" / "detect.txt").read_text(encoding="utf-8")
+    )
 
     assert len(blocks) > 5
     for gone in blocks:

@@ -212,9 +212,7 @@ def test_an_image_is_built_when_none_has_its_inputs(
         assert sorted(mended.built()) == ["api"]
         assert mended.deploy == "true"
 
-        reverted = loop.push(
-            {"api/Dockerfile": FILES["api/Dockerfile"], "shared/names.txt": "a\n"}
-        )
+        reverted = loop.push({"api/Dockerfile": FILES["api/Dockerfile"], "shared/names.txt": "a\n"})
         assert reverted.images == []
         assert reverted.references["api"].partition("@")[2] == first.built()["api"]
         assert reverted.references["web"].partition("@")[2] == one_changed.built()["web"]

@@ -114,7 +114,8 @@ def refusal(text: str | bytes) -> str:
         pytest.param(
             "version: 1\nimages: {a: {}}\ntrue: x\n",
             "3:1: the configuration has no key 'true'. Its keys are version, branches, "
-            "tag-pattern, baseline, images, immutable-tags, check-children, salt, watch-all, ignore, environments.",
+            "tag-pattern, baseline, images, immutable-tags, check-children, salt, watch-all, "
+            "ignore, environments.",
             id="key-like-no-other",
         ),
         pytest.param(

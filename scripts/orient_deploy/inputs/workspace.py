@@ -326,11 +326,12 @@ class Workspace:
         return found
 
     def _beside(self, path: str) -> Positions:
-        """A file with its folder, or a folder, unless packages are in it."""
-        if path in self.packages:
-            return self._files_of(path) if path != self.root else Positions()
-        if not self._is_here(path) or self.package_of(path) != self.root:
+        """A file with its folder, a folder, or the package around them; not what holds packages."""
+        holder = path if path in self.packages else self.package_of(path)
+        if not self._is_here(path) or holder is None:
             return Positions()
+        if holder != self.root:
+            return self._files_of(holder)
         around = _parent(path) if path in self._tree else path
         if around == self.root or self._packages_in(around):
             around = path if path in self._tree else ""

@@ -313,7 +313,9 @@ def test_a_dependency_means(spelt: str, needed: set[str]) -> None:
     assert closure == {"packages/web", *needed}
 
 
-@pytest.mark.parametrize("spelt", ["workspace:core@*", "npm:core@^1.0.0", "workspace:core@^1.2.0"])
+@pytest.mark.parametrize(
+    "spelt", ["workspace:core@*", "npm:core@^1.0.0", "workspace:core@^1.2.0", "workspace:../core"]
+)
 def test_an_alias_means_what_it_names(spelt: str) -> None:
     closure = needs(spelt, name="other").workspace().closure(["packages/web"])
 
@@ -364,6 +366,18 @@ def test_an_override_may_reach_any_package(root: dict[str, Any]) -> None:
     workspace = needs("1.0.0", name="thing", files={"package.json": package(**root)}).workspace()
 
     assert "packages/core" in workspace.closure(["packages/web"])
+
+
+def test_a_catalog_that_is_told_elsewhere_may_mean_a_neighbour() -> None:
+    commit = Commit(
+        {
+            **NPM,
+            "packages/core/package.json": package("core"),
+            "packages/web/package.json": package("web", needs={"core": "catalog:"}),
+        }
+    )
+
+    assert "packages/core" in commit.workspace().closure(["packages/web"])
 
 
 def test_an_override_in_pnpms_settings_counts_too() -> None:
@@ -520,8 +534,9 @@ snapshots:
         dev={"other": "workspace:*"},
         scripts={
             "postinstall": "pnpm run setup --all",
-            "setup": "node tools/setup.js",
+            "setup": "node tools/setup.js || pnpm run setup",
             "docs": "serve ./docs",
+            "other": "node ./packages/other/index.ts",
             "postbuild:all": "cat ../x ./infra/notes.txt",
         },
     ),
@@ -538,7 +553,7 @@ snapshots:
     "apps/web/package.json": package(
         "@acme/web",
         needs={"core": "workspace:*"},
-        scripts={"build": "node ../shared.js && tsc -p . --outDir .."},
+        scripts={"build": "node ../shared.js && tsc -p . --outDir .. && ls ../../.. ../gone.js"},
     ),
     "apps/web/src/a.ts": "",
     "apps/web/e2e/package.json": package("e2e"),
@@ -596,6 +611,11 @@ def narrowed(
             id="with-what-the-root-needs",
         ),
         pytest.param(
+            f"COPY . .\n{FILTERED.strip()} --include-workspace-root\n",
+            ALWAYS | WEB | CORE | OTHER,
+            id="with-the-root-besides",
+        ),
+        pytest.param(
             "COPY . .\nRUN npx turbo prune @acme/web --docker\n",
             ALWAYS | WEB | CORE | OTHER,
             id="prune",
@@ -624,6 +644,11 @@ def narrowed(
             f"COPY . .\n{FILTERED}RUN pnpm run build:all",
             ALWAYS | WEB | CORE | {"infra/notes.txt"},
             id="with-what-a-script-of-the-root-starts",
+        ),
+        pytest.param(
+            f"COPY . .\n{FILTERED}RUN npm run other",
+            ALWAYS | WEB | CORE | OTHER,
+            id="with-the-package-of-what-a-script-starts",
         ),
         pytest.param(
             f"COPY . .\n{FILTERED}RUN cd apps/api && pnpm build\n",

@@ -380,6 +380,13 @@ def test_a_catalog_that_is_told_elsewhere_may_mean_a_neighbour() -> None:
     assert "packages/core" in commit.workspace().closure(["packages/web"])
 
 
+def test_an_override_that_refers_to_the_root_means_what_the_root_asks_for() -> None:
+    root = package(overrides={"core": "$core"}, needs={"core": "9.9.9"})
+    workspace = needs("1.0.0", name="thing", files={"package.json": root}).workspace()
+
+    assert "packages/core" not in workspace.closure(["packages/web"])
+
+
 def test_an_override_in_pnpms_settings_counts_too() -> None:
     text = "packages: ['packages/*']\noverrides: {thing: 'workspace:core@*'}\n"
     workspace = needs("1.0.0", name="thing", files={"pnpm-workspace.yaml": text}).workspace()
@@ -721,6 +728,19 @@ def test_nothing_is_left_out_where_it_cannot_be_told(
     assert why in found
 
 
+def test_a_root_in_a_folder_keeps_its_own_settings() -> None:
+    files = {f"web/{path}": content for path, content in APPS.items()}
+    dockerfile = f"FROM scratch\nCOPY . .\n{FILTERED}"
+    commit = Commit({**files, "web/Dockerfile": dockerfile, "package.txt": "", "tsconfig.json": ""})
+    image = image_of("web/Dockerfile", context="web")
+    reads = commit.reads(image)
+    found = commit.workspace().narrowed(image, reads)
+
+    assert not isinstance(found, str)
+    kept = commit.paths(found & reads.positions) - {"web/Dockerfile"}
+    assert kept == {f"web/{path}" for path in ALWAYS | WEB | CORE}
+
+
 def test_patches_are_kept_wherever_they_are() -> None:
     settings = (
         f"{APPS['pnpm-workspace.yaml']}patchedDependencies:\n  a@1.0.0: infra/a.patch\n"
@@ -814,6 +834,12 @@ def test_what_counts_as_ordinary_files(
     files: dict[str, Any], dockerfile: str, counts: set[str]
 ) -> None:
     assert closures_of({**APPS, **files}, dockerfile).keys() == counts
+
+
+def test_without_a_lockfile_the_manifest_counts_by_what_it_says() -> None:
+    files = {path: content for path, content in APPS.items() if path != "pnpm-lock.yaml"}
+
+    assert closures_of(files, "COPY . .\n").keys() == {"package.json"}
 
 
 def test_a_lockfile_that_cannot_be_read_says_why() -> None:

@@ -91,20 +91,20 @@ def last_deployment(
     what = f"the deployments to {environment!a} could not be read"
     with github_api(api_url, token, what=what, permission="deployments: read", sleep=sleep) as api:
         attempts: list[Attempt] = []
-        replaced: Deployment | None = None
+        replaced: list[Deployment] = []
         for number, commit, payload in _deployments(api, repository, environment):
             states = _states(api, repository, number)
             latest = states[0] if states else ""
             if "success" not in states or latest not in ("success", "inactive"):
-                if latest not in _NOT_BEGUN and replaced is None:
+                if latest not in _NOT_BEGUN:
                     attempts.append(Attempt(commit=commit, state=latest))
                 continue
             found = Deployment(
                 commit=commit, payload=parse_payload(payload), attempts=tuple(attempts)
             )
             if latest == "success":
-                return replaced if replaced and replaced.commit == commit else found
-            replaced = replaced or found
+                return next((one for one in replaced if one.commit == commit), found)
+            replaced.append(found)
     return None
 
 

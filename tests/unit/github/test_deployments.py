@@ -208,6 +208,20 @@ def test_an_older_one_that_ended_last_runs(server: GitHubServer) -> None:
     assert (found.commit, found.references) == (commit(1), IMAGES)
 
 
+def test_ours_counts_though_a_newer_one_was_replaced_as_well(server: GitHubServer) -> None:
+    found = played(
+        server,
+        (1, "", ["success"]),
+        (1, OURS, ["success", "inactive"]),
+        (2, "", ["failure"]),
+        (3, OURS, ["success", "inactive"]),
+    )
+
+    assert found is not None
+    assert (found.commit, found.references) == (commit(1), IMAGES)
+    assert found.attempts == (Attempt(commit=commit(2), state="failure"),)
+
+
 def test_of_what_was_taken_down_nothing_is_known(server: GitHubServer) -> None:
     assert played(server, (1, OURS, ["success", "inactive"])) is None
 

@@ -66,6 +66,7 @@ class Gate:
     failed: tuple[str, ...]  # failed or cancelled
     skipped: tuple[str, ...]
     blockers: tuple[str, ...]
+    recorded: bool = False  # builds leave records, so that a later run knows what is missing
 
     @property
     def open(self) -> bool:
@@ -151,6 +152,7 @@ def decide_gate(
         failed=tuple(sorted(job for job in results if results[job] in ("failure", "cancelled"))),
         skipped=tuple(sorted(job for job in results if results[job] == "skipped")),
         blockers=blockers,
+        recorded=any(one.record.state in ("present", "absent") for one in plan.images),
     )
 
 

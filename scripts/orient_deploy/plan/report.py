@@ -369,6 +369,11 @@ def _what_now(gate: Gate) -> str:
     old = (
         f"{escape(places)} still {runs} the old release" if places else "the old release still runs"
     )
+    if gate.recorded:
+        return (
+            f"Nothing was deployed: **{old}**. Re-run the failed jobs, or mend what failed and push: "
+            "the next run builds whatever has no image."
+        )
     waiting = [one.name for one in gate.outcomes]
     forced = f", then dispatch the workflow for {escape(listed(waiting))}" if waiting else ""
     return (

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from orient_deploy.history.model import Base
 from orient_deploy.plan.gate import Result
-from orient_deploy.plan.model import Plan, Request
+from orient_deploy.plan.model import Plan, Record, Request
 from orient_deploy.plan.report import gate_markdown, plan_markdown
-from tests.unit.plan import orient
+from tests.unit.plan import orient, recorded
 
 # What names may hold: each would do something if it were read as Markdown, HTML or by a terminal.
 HOSTILE_NAMES = (
@@ -150,6 +150,44 @@ def remarks() -> str:
     return _plan(made, text)
 
 
+def by_digest() -> str:
+    """One is built for a file that it reads, one is owed, one is there."""
+    return _plan(
+        recorded.plan(
+            changed=("docs/a.txt", recorded.CORE.path),
+            opencode=recorded.facts(
+                record=recorded.ABSENT,
+                base=Base(commit=recorded.OLDER, reason="its last recorded build"),
+            ),
+            dashboard=recorded.facts(
+                record=recorded.ABSENT,
+                base_digest="2" * 64,
+                run_digest="2" * 64,
+                differences=(recorded.CORE, recorded.LOCK),
+            ),
+        )
+    )
+
+
+def revert() -> str:
+    other = recorded.facts(base_digest="2" * 64, run_digest="2" * 64, differences=(recorded.CORE,))
+    return _plan(recorded.plan(changed=(recorded.CORE.path,), dashboard=other))
+
+
+def registry_down() -> str:
+    refused = recorded.facts(record=recorded.REFUSED)
+    made = recorded.plan(
+        changed=("docs/a.txt",), opencode=refused, whatsapp=refused, dashboard=refused
+    )
+    return _plan(made)
+
+
+def gate_not_recorded() -> str:
+    missing = recorded.facts(record=Record(state="absent", expected=True))
+    made = recorded.plan(finished=True, dashboard=missing)
+    return _gate(made, _own_jobs(build_opencode="skipped", build_whatsapp="skipped"))
+
+
 def gate_open() -> str:
     made = orient.plan("packages/dashboard/src/index.ts")
     return _gate(made, _own_jobs(build_opencode="skipped", build_whatsapp="skipped"))
@@ -208,11 +246,15 @@ SUMMARIES: dict[str, Callable[[], str]] = {
         many_images,
         hostile_names,
         remarks,
+        by_digest,
+        revert,
+        registry_down,
         gate_open,
         gate_open_config_only,
         gate_partial_failure,
         gate_partial_failure_of_a_matrix,
         gate_failed_tests,
+        gate_not_recorded,
         gate_pull_request,
         gate_pull_request_failure,
     )

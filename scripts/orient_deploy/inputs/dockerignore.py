@@ -34,9 +34,13 @@ if TYPE_CHECKING:
     Node = tuple[int, int, int]
 
 _SPECIAL = frozenset("*?[]\\")
-_TOKEN = r"(?s)(\*\*/?)|(\*)|(\?)|(\[[^\]]*\])|\\(.)|([^*?\[\\]+)"
+_CLASS_OR_ESCAPE = r"(?s)\[[^\]]*\]|\\."
+WILDCARDS_MOST = 3  # of a pattern that is matched by one expression
 _EVERYTHING = ("**", "**/*", "**/**")
-_PLAIN_CLASS = r"\[\^?[A-Za-z0-9_.]+(?:-[A-Za-z0-9])?\]"
+_TOKEN = (
+    r"(?s)(\*\*/?)|(\*)|(\?)|(\[\^?[A-Za-z0-9_.]+(?:-[A-Za-z0-9])?\])|\\([^A-Za-z0-9])|([^*?\[\\]+)"
+)
+_PLAIN_CLASS = r"(?s)\[[A-Za-z0-9_.]+(?:-[A-Za-z0-9])?\]|\\[^A-Za-z0-9]"
 
 
 def read_ignore(content: bytes) -> tuple[str, ...]:
@@ -242,7 +246,7 @@ def _pattern(text: str) -> _Pattern:
             folders = f"**/{folders[2:]}"
         # '**name' alone matches any end of a name, but '**name/**' whole names.
         return _inside(text, _pattern(folders))
-    return _by_segments(text) or _by_expression(text)
+    return _by_parts(text) or _by_expression(text)
 
 
 def _node(path: str, place: range) -> Node:
@@ -303,63 +307,93 @@ def _inside(text: str, folders: _Pattern) -> _Pattern:
     return _Pattern(text, matches, find, is_deep=True)
 
 
-def _by_segments(text: str) -> _Pattern | None:
-    """A pattern whose wildcards stop at '/', with '**/' at most before it; None: another."""
-    is_anywhere = text.startswith("**")
-    rest = text.removeprefix("**").removeprefix("/") if is_anywhere else text
-    if "**" in rest or any(one in rest for one in "[\\^"):
+def _by_parts(text: str) -> _Pattern | None:
+    """A pattern whose parts, between the '/', can be looked at alone; None: another."""
+    parts: list[str] = []
+    for part in text.split("/"):
+        # '**name' is '**/name'.
+        parts += ["**", part[2:]] if part.startswith("**") and part != "**" else [part]
+    if any("**" in part and part != "**" for part in parts) or not _is_plain(text):
         return None
-    segments = rest.split("/")
-    checks = [segment(one) for one in segments]
-    count = len(checks)
+    checks = [None if part == "**" else segment(part) for part in parts]
 
     def matches(path: str) -> bool:
         names = path.split("/")
-        if is_anywhere:
-            names = names[-count:]
-        return len(names) == count and all(
-            check(name) for check, name in zip(checks, names, strict=True)
-        )
+        # How many names the parts so far can stand for.
+        counts = {0}
+        for number, check in enumerate(checks):
+            if check is not None:
+                counts = {n + 1 for n in counts if n < len(names) and check(names[n])}
+            elif number == len(checks) - 1:
+                return bool(counts) and min(counts) < len(names)
+            elif counts:
+                counts = set(range(min(counts), len(names)))
+        return len(names) in counts
 
-    def find_anywhere(scope: Scope, path: str, place: range) -> Iterator[Node]:
-        literal = max(re.split(r"[*?]+", segments[-1]), key=len)
-        at_end = segments[-1].endswith(literal)
-        for found in scope.named(place, literal, at_end, matches):
+    if "**" not in parts:
+        return _Pattern(text, matches, _by_level(parts, checks))
+    is_last = parts.index("**") == 0 and "**" not in parts[1:]
+    literal = _literal(parts[-1] if is_last else text)
+
+    def find(scope: Scope, path: str, place: range) -> Iterator[Node]:
+        at_end = parts[-1].endswith(literal)
+        look = scope.named if is_last else scope.holding
+        for found in look(place, literal, is_last and at_end, matches):
             yield _node(*found)
+
+    return _Pattern(text, matches, find)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether moby and Go read all of its classes and escapes alike, and no class matches '/'."""
+    return "^" not in text and all(
+        re.fullmatch(_PLAIN_CLASS, found) for found in re.findall(_CLASS_OR_ESCAPE, text)
+    )
+
+
+def _literal(text: str) -> str:
+    """The longest text that is in each path which matches."""
+    return max(re.split(rf"{_CLASS_OR_ESCAPE}|[*?/^]", text), key=len)
+
+
+def _by_level(
+    parts: list[str], checks: Sequence[Callable[[str], bool] | None]
+) -> Callable[[Scope, str, range], Iterator[Node]]:
+    """Finds what matches folder by folder, where no part crosses a '/'."""
 
     def find(scope: Scope, path: str, place: range) -> Iterator[Node]:
         names = path.split("/") if path else []
-        if len(names) < count and all(
-            check(name) for check, name in zip(checks, names, strict=False)
+        if len(names) < len(parts) and all(
+            check is not None and check(name) for check, name in zip(checks, names, strict=False)
         ):
-            yield from _level(scope, path, len(names))
+            yield from below(scope, path, len(names))
 
-    def _level(scope: Scope, folder: str, at: int) -> Iterator[Node]:
+    def below(scope: Scope, folder: str, at: int) -> Iterator[Node]:
         before = f"{folder}/" if folder else ""
+        check = checks[at]
         places: Iterable[tuple[str, range]]
-        if "*" in segments[at] or "?" in segments[at]:
-            places = (one for one in scope.children(folder) if checks[at](one[0]))
+        if check is not None and not _SPECIAL.isdisjoint(parts[at]):
+            places = (one for one in scope.children(folder) if check(one[0]))
         else:
-            found = scope.place(before + segments[at])
-            places = [(segments[at], found)] if found else []
+            found = scope.place(before + parts[at])
+            places = [(parts[at], found)] if found else []
         for name, place in places:
-            if at == count - 1:
+            if at == len(parts) - 1:
                 yield _node(before + name, place)
             elif not scope.is_entry(before + name, place):
-                yield from _level(scope, before + name, at + 1)
+                yield from below(scope, before + name, at + 1)
 
-    return _Pattern(text, matches, find_anywhere if is_anywhere else find)
+    return find
 
 
 def _by_expression(text: str) -> _Pattern:
     """Any other pattern, as the expression that moby makes of it."""
-    token_at = re.compile(_TOKEN).match
     parts: list[str] = []
+    wildcards = 0
     at = 0
-    literal = ""
-    while at < len(text):
-        token = token_at(text, at)
-        assert token is not None  # a class without end was refused
+    for token in re.finditer(_TOKEN, text):
+        if token.start() > at:
+            break  # a class or an escape that Go and moby may read differently
         at = token.end()
         if token[1]:
             parts.append(".*" if at == len(text) else "(?:.*/)?")
@@ -368,18 +402,17 @@ def _by_expression(text: str) -> _Pattern:
         elif token[3]:
             parts.append("[^/]")
         elif token[4]:
-            if not re.fullmatch(_PLAIN_CLASS, token[4]):
-                raise BadPattern(f"what {text} means could not be told")
             parts.append(token[4])
-        elif token[5]:
-            if token[5].isalnum():
-                raise BadPattern(f"what {text} means could not be told")
-            parts.append(re.escape(token[5]))
         else:
             # A '^' begins a text to moby wherever it stands, so nothing matches behind it.
-            parts.append("^".join(map(re.escape, token[6].split("^"))))
-            literal = max(literal, *re.split("[/^]", token[6]), key=len)
+            other = token[5] or token[6]
+            parts.append("^".join(map(re.escape, other.split("^"))))
+        wildcards += parts[-1].endswith(("*", "?"))
+    # Each more multiplies the time that a hostile path can cost.
+    if at < len(text) or wildcards > WILDCARDS_MOST:
+        raise BadPattern(f"what {text} means could not be told")
     match = re.compile("".join(parts)).fullmatch
+    literal = _literal(text)
 
     def matches(path: str) -> bool:
         return match(path) is not None

@@ -46,26 +46,33 @@ def expression(pattern: str) -> str:
     Raises:
         BadPattern: Go would refuse it.
     """
-    parts: list[str] = []
+    pieces = [""]  # between the stars
     at = 0
     while at < len(pattern):
         one = pattern[at]
         at += 1
         if one == "*":
-            parts.append("[^/]*")
+            pieces.append("")
         elif one == "?":
-            parts.append("[^/]")
+            pieces[-1] += "[^/]"
         elif one == "[":
             members, at = _class(pattern, at)
-            parts.append(members)
+            pieces[-1] += members
         else:
             if one == "\\":
                 if at == len(pattern):
                     raise BadPattern(f"{pattern} ends with its escape")
                 one = pattern[at]
                 at += 1
-            parts.append(re.escape(one))
-    return "".join(parts)
+            pieces[-1] += re.escape(one)
+    # All stars but the last are done with their first match, as in Go: later ones take up the rest,
+    # and no name can keep a pattern busy. (Until 3.11 is the floor, which has `(?>...)`.)
+    first, *others = pieces
+    closed = [
+        f"(?=(?P<g{number}>[^/]*?{piece}))(?P=g{number})"
+        for number, piece in enumerate(others[:-1])
+    ]
+    return "".join([first, *closed, *(f"[^/]*{piece}" for piece in others[-1:])])
 
 
 def segment(text: str) -> Callable[[str], bool]:

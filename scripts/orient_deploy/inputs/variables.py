@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ANYTHING = "\0"  # any text
 ANY_NAME = "\1"  # any text without '/'
 
+LONGEST = 64 * 1024  # characters that a word may stand for; paths are far shorter
+TRIES_MOST = 1_000_000  # of one pattern at one value
+
 # What Unicode, and with it the builder, takes for white space. (Python's own `strip` takes more.)
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
@@ -133,6 +136,7 @@ class _Reader:
 
     def _until(self, end: str, keep_escapes: bool) -> tuple[str, list[str]]:
         result: list[str] = []
+        length = 0
         words = _Words()
         before, self._keep_escapes = self._keep_escapes, keep_escapes
         while one := self._peek():
@@ -157,6 +161,9 @@ class _Reader:
                 value = self._next()
                 words.add(value)
             result.append(value)
+            length += len(value)
+            if length > LONGEST:
+                raise Unreadable("it stands for too long a text")
         else:
             if end:
                 raise Unreadable(f"{end} is missing")
@@ -251,7 +258,7 @@ class _Reader:
             return f"${{{name}/{pattern}/{replacement}}}"
         if value and has_mark(value):
             return ANYTHING
-        expression = _expression(pattern, longest=True)
+        expression = _expression(pattern, value or "", longest=True)
         if every and "$" in replacement:
             raise Unreadable("a replacement holds a $")
         parts, end = [], 0
@@ -296,10 +303,10 @@ def _modified(name: str, value: str | None, modifier: str, word: str) -> str:
     pattern = word[longest:]
     value = value or ""
     if kind == "#":
-        found = _expression(pattern, longest).match(value)
+        found = _expression(pattern, value, longest).match(value)
         return value[found.end() :] if found else value
     # The shortest end is found from behind, in text and pattern turned round.
-    found = _expression(_turned(pattern), longest).match(value[::-1])
+    found = _expression(_turned(pattern), value, longest).match(value[::-1])
     return value[: len(value) - found.end()] if found else value
 
 
@@ -309,8 +316,10 @@ def _turned(pattern: str) -> str:
     return "".join(reversed(pieces))
 
 
-def _expression(pattern: str, longest: bool) -> re.Pattern[str]:
-    """A shell pattern (`*`, `?`, no classes) as an expression."""
+def _expression(pattern: str, value: str, longest: bool) -> re.Pattern[str]:
+    """A shell pattern (`*`, `?`, no classes) as an expression that is asked about a value."""
+    if (len(value) + 1) ** min(pattern.count("*"), 9) > TRIES_MOST:
+        raise Unreadable("a pattern has too many stars")
     parts: list[str] = []
     at = 0
     while at < len(pattern):

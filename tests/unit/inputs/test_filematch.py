@@ -112,3 +112,8 @@ def test_a_part_of_a_path_matches_alike(pattern: str, name: str) -> None:
         return
 
     assert segment(pattern)(name) == expected
+
+
+def test_no_name_keeps_a_pattern_busy() -> None:
+    assert not matches("*a" * 30 + "b", "a" * 250)
+    assert matches("*a" * 30, "a" * 250)

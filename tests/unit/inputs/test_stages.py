@@ -385,6 +385,7 @@ def test_flags_of_copy() -> None:
         ("FROM a\nONBUILD FROM b", 2, "nothing that it can do"),
         ("FROM a\nONBUILD", 2, "nothing that it can do"),
         ("FROM a\nONBUILD COPY --x b c", 2, "no flag --x"),
+        ("FROM scratch\n" + "ARG a=b$a$a$a\n" * 30, 12, "too long a text"),
         ("# syntax=acme/other:1\nFROM a", 1, "another language"),
         ("FROM a\nCOPY b\1 c", 2, "control character"),
     ],

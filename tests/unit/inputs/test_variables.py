@@ -138,3 +138,11 @@ def test_any_word_is_read_or_refused(word: str) -> None:
             read()
         except Unreadable as error:
             assert str(error)
+
+
+@pytest.mark.parametrize(
+    "word", ["$many$many", "${many#*a*a*a*b}", "${many%%*a*a*b}", "${many/*a*b/}"]
+)
+def test_what_would_take_too_much_is_refused(word: str) -> None:
+    with pytest.raises(Unreadable):
+        expanded(word, {"many": "a" * 40_000}.get)

@@ -66,6 +66,8 @@ def docker_engine(version: str) -> Iterator[DockerEngine]:
     programs = part(version, root=True)
     with _place() as (number, folder):
         bridge, pool = f"odengine{number}", f"10.214.{number}.0/24"
+        data = folder / "data"
+        data.mkdir()
         daemon = folder / "daemon.json"
         settings = {"features": {"containerd-snapshotter": True}} if version == "28" else {}
         daemon.write_text(json.dumps(settings), encoding="utf-8")
@@ -83,8 +85,10 @@ def docker_engine(version: str) -> Iterator[DockerEngine]:
             *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
             *("env", f"PATH={own}:/usr/sbin:/usr/bin:/sbin:/bin", f"HOME={folder}"),
             f"LD_LIBRARY_PATH={':'.join(map(str, programs.glob('lib/*-linux-gnu')))}",
+            # What it stores is in memory: a build takes a third of the time then.
+            *("sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(data)),
             *("dockerd", f"--host={socket}", f"--group={os.getgid()}", f"--config-file={daemon}"),
-            *(f"--data-root={folder}/data", f"--exec-root={folder}/exec"),
+            *(f"--data-root={data}", f"--exec-root={folder}/exec"),
             *(f"--pidfile={folder}/docker.pid", f"--bridge={bridge}"),
             f"--default-address-pool=base={pool},size=28",
             # The machine's own firewall and routes are left alone.

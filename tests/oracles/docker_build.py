@@ -41,7 +41,7 @@ _MODES = (0o755, 0o775, 0o777, 0o744, 0o754, 0o711, 0o700, 0o750, 0o740, 0o770, 
 # that is alone has no name there.
 _STEP = re.compile(r"\[(?:(x\d+) )?(?:[^\]]* )? *\d+/\d+\] (.*)", re.DOTALL)
 _BASE = re.compile(
-    r"(?:\[[^\]]*\] )?FROM (?:docker\.io/)?(?:library/)?([^@]+?)(?::latest)?(?:@.*)?"
+    r"\[.*\] load metadata for (?:docker\.io/)?(?:library/)?([^@]+?)(?::latest)?(?:@.*)?"
 )
 
 
@@ -245,12 +245,11 @@ class Builder:
 def measure(builder: Builder, cases: Sequence[Case]) -> list[Measured]:
     """What the engine says of each case, each change made alone."""
     first = builder.build([Build(case, may_fail=True) for case in cases])
-    asked = [
-        (at, change)
-        for at, case in enumerate(cases)
-        if not first[at].failed
-        for change in changes_of(case)
-    ]
+    works = [at for at, built in enumerate(first) if not built.failed]
+    for at, built in zip(works, builder.build([Build(cases[at]) for at in works]), strict=True):
+        if built.missed:
+            raise RuntimeError(f"{cases[at].name} says nothing: {built.missed} is never cached")
+    asked = [(at, change) for at in works for change in changes_of(cases[at])]
     answers = builder.build([Build.changed(cases[at], change) for at, change in asked])
     reads: list[dict[str, set[str]]] = [{} for _ in cases]
     for (at, change), built in zip(asked, answers, strict=True):
@@ -333,9 +332,8 @@ def _read(progress: str, names: Sequence[str], failed: str) -> dict[str, Built]:
             bases.add(base[1])
         elif step is None:
             continue
-        elif step[2].upper().startswith("ADD ") and not vertex.get("inputs"):
-            pass  # what is fetched from elsewhere is so each time; the step itself has an input
-        elif "completed" in vertex and not vertex.get("cached"):
+        elif "completed" in vertex and not vertex.get("cached") and vertex.get("inputs"):
+            # Without inputs it reads nothing: it fetches from elsewhere, or makes a folder.
             missed[step[1] or names[0]].append(step[2])
     used = tuple(sorted(bases)) if len(names) == 1 else ()
     return {name: Built(failed, tuple(sorted(missed[name])), used) for name in names}

@@ -201,3 +201,25 @@ def test_no_name_keeps_a_pattern_busy() -> None:
 
     for pattern in (f"{many}b", f"**/{many}b", f"**/{many}b/**/{many}b", "**/a/" * 30 + "b"):
         assert not compile_ignore((pattern,)).matches("/".join(["a" * 200] * 20))
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "expected"),
+    [
+        pytest.param("a/**\n!a/b/c", "a/b", ["a/b/d"], id="deep-above-and-a-negation-below"),
+        pytest.param("!x\n**\n!a/**/c", "a/b", ["a/b/d"], id="all-but-some-below"),
+        pytest.param("a/*/**", "a/b", ["a/b/c", "a/b/d"], id="all-within-the-folder-asked-for"),
+        pytest.param("**/b.*", "a", ["a/b.md", "a/b.mdx"], id="a-beginning-of-names"),
+        pytest.param("x\n!x/**\n**/z", "x/y", ["x/y/z"], id="a-negation-around-it"),
+        pytest.param("**/b.md", "a", ["a/b.md"], id="an-end-that-goes-on-elsewhere"),
+        pytest.param("a\n!a/b/**", "a/b", [], id="a-negation-that-reaches-all"),
+        pytest.param("a/b/**\n!a/b/**\n**/d", "a/b", ["a/b/d"], id="negations-all-over"),
+    ],
+)
+def test_what_is_ignored_in_one_folder(text: str, path: str, expected: list[str]) -> None:
+    scope = Scope(tree_of(["a/b.md", "a/b.mdx", "a/b/c", "a/b/d", "e", "x/y/z", "x/y/w"]), "")
+    ignore = compile_ignore(read_ignore(text.encode()))
+
+    found = {scope.path(at) for at in ignore.ignored(scope, path, scope.place(path))}
+
+    assert found == set(expected)

@@ -45,3 +45,21 @@ def test_the_look_up_in_a_registry_is_measured(tmp_path: Path) -> None:
     assert "3 images on loopback" in done.stdout
     measured = json.loads(figures.read_text())["runs"]
     assert measured["look-up"][0]["wall_s"] > measured["python"][0]["wall_s"] > 0
+
+
+def test_the_closure_of_a_lockfile_is_measured(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    script = ROOT / "benchmarks" / "lock_closure.py"
+
+    done = subprocess.run(
+        [sys.executable, script, "--runs", "1", f"--json={figures}"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=240,
+    )
+
+    assert done.returncode == 0
+    assert "lock closure: 3." in done.stdout
+    measured = json.loads(figures.read_text())
+    assert set(measured["runs"]) == {"python", "hash", "one package", "every package", "yaml"}

@@ -46,7 +46,7 @@ _ROOT_FILE = re.compile(
 _ROOT_FOLDERS = ("patches", ".yarn/patches", ".yarn/plugins", ".yarn/releases")
 
 _PATH = re.compile(r"(?:\.{1,2}(?:/|\Z)|~/|/)")
-_FOLDER_PROTOCOLS = ("link:", "file:", "portal:")
+_FOLDER_PROTOCOLS = ("link", "file", "portal")
 _ELSEWHERE = re.compile(
     r"(?:git|https?|ssh|github|gitlab|bitbucket|gist|jsr)[:+]|[\w.-]+/[\w.-]+\Z"
 )
@@ -411,29 +411,25 @@ class Workspace:
         if text.startswith("$"):  # npm: as the root asks for it
             root = self.packages.get(self.root)
             text = dict(root.asks).get(text[1:], "") if root else ""
-        protocol, colon, rest = text.partition(":")
-        if protocol == "workspace" and colon:
-            paths = [normpath(join(base, rest)) for base in (folder, self.root)]
-            known = [_from_root(path) for path in paths if self._is_here(_from_root(path))]
-            if known and (rest.startswith(".") or "/" in rest) and not rest.startswith("@"):
-                yield known[0]
-            else:
-                alias = rest.rpartition("@")[0]
-                yield from self._named.get(alias or name, ())
-        elif text.startswith(_FOLDER_PROTOCOLS) or _PATH.match(text):
-            path = _from_root(normpath(join(folder, rest if colon else text)))
+        protocol, _, rest = text.partition(":")
+        if protocol == "workspace":
+            paths = [_from_root(normpath(join(base, rest))) for base in (folder, self.root)]
+            here = [path for path in paths if self._is_here(path)]
+            # Else a range, with or without the name of the package in front of it.
+            yield from here[:1] or self._named.get(rest.rpartition("@")[0] or name, ())
+        elif protocol in _FOLDER_PROTOCOLS or _PATH.match(text):
+            path = _from_root(
+                normpath(join(folder, rest if protocol in _FOLDER_PROTOCOLS else text))
+            )
             if self._is_here(path):
                 yield path
         elif not decided and not _ELSEWHERE.match(text):
-            if text.startswith("npm:"):
-                alias = text[4:]
-                at = alias.find("@", 1)
-                named, text = (alias, "") if at < 0 else (alias[:at], alias[at + 1 :])
-                # Yarn spells every range so.
-                if not re.match(r"[\d^~<>=*vx]|latest\Z", alias):
-                    name = named
+            if protocol == "npm":  # an alias, or as Yarn spells any range
+                at = rest.find("@", 1)
+                if at > 0:
+                    name, text = rest[:at], rest[at + 1 :]
                 else:
-                    text = alias
+                    name, text = (rest, "") if rest in self._named else (name, rest)
             exact = _EXACT.match(text)
             for other in self._named.get(name, ()):
                 if exact is None or self.packages[other].version == exact[1]:
@@ -449,8 +445,8 @@ class Workspace:
 
     def _catalog(self, catalog: str, name: str) -> str:
         settings = self._settings or {}
-        tables = [settings.get("catalogs")]
-        found = tables[0].get(catalog) if isinstance(tables[0], dict) else None
+        named = settings.get("catalogs")
+        found = named.get(catalog) if isinstance(named, dict) else None
         if catalog == "default" and not isinstance(found, dict):
             found = settings.get("catalog")
         text = found.get(name) if isinstance(found, dict) else None

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orient_deploy.advise.patch import Edit, Keys
-from orient_deploy.config.globs import problem
 from orient_deploy.config.model import AUTO, Location, Pattern
 from orient_deploy.inputs.patterns import compile_patterns
 
@@ -278,7 +277,7 @@ def _describing(inputs: ImageInputs, some: Set[int], read: Set[int]) -> list[str
         for place in source.places:
             at = tree.position(place)
             if at is not None and at in left:
-                found.append((order, _named(place)))
+                found.append((order, pattern_for(place)))
                 left.discard(at)
             elif at is None and (below := left.intersection(tree.below(place))):
                 patterns = list(_covering(place, tree, below, harmless))
@@ -287,7 +286,7 @@ def _describing(inputs: ImageInputs, some: Set[int], read: Set[int]) -> list[str
                 found += [(order, pattern) for pattern in patterns]
                 left -= below
         for at in sorted(left.intersection(source.positions)):
-            found.append((order, _named(tree.paths[at])))
+            found.append((order, pattern_for(tree.paths[at])))
             left.discard(at)
     found.sort(key=lambda one: one[0])
     return list(dict.fromkeys(pattern for _, pattern in found))
@@ -308,24 +307,22 @@ def _covering(folder: str, tree: Tree, some: Set[int], harmless: Set[int]) -> It
         if at is None:
             yield from _covering(prefix + name, tree, some, harmless)
         else:
-            yield _named(prefix + name)
+            yield pattern_for(prefix + name)
 
 
 def _all_of(folder: str) -> str:
-    return "**" if folder in ("", ".") else f"{_named(folder)}/**"
+    return "**" if folder in ("", ".") else f"{pattern_for(folder)}/**"
 
 
-def _named(path: str) -> str:
+def pattern_for(path: str) -> str:
     """A path as a pattern; what no configuration may hold is a '*'.
 
-    >>> _named("app/[id]/+(x)?.ts"), _named("a/b "), _named("auto")
+    >>> pattern_for("app/[id]/+(x)?.ts"), pattern_for("a/b "), pattern_for("auto")
     ('app/[[]id]/[+](x)[?].ts', 'a/b*', '[a]uto')
     """
     text = _SPECIAL.sub(lambda found: "*" if found[1] else f"[{found[0]}]", path)
-    if problem(text) is None:
-        return "[a]uto" if text == AUTO else text
-    folder, slash, _ = path.rpartition("/")
-    return f"{_named(folder)}/*" if slash else "*"
+    text = re.sub(r"\*+\(*", "*", text)  # what stood for itself is in brackets by now
+    return "[a]uto" if text == AUTO else text
 
 
 # In a path: what no pattern may hold, and what would be read otherwise than as itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orient_deploy.advise.audit import Audited, audit, corrections
+from orient_deploy.advise.audit import Audited, audit, corrections, pattern_for
 from orient_deploy.advise.audit_text import audit_lines, audit_markdown, audit_values, headline
 from orient_deploy.advise.patch import edited
 from orient_deploy.advise.replay import reading_only
 from orient_deploy.config import parse
+from orient_deploy.config.globs import problem
 from orient_deploy.config.model import Config
 from orient_deploy.inputs.images import ImageInputs, resolve_images
 from orient_deploy.inputs.patterns import compile_patterns
@@ -324,6 +326,52 @@ def test_names_that_no_list_may_hold_are_watched_all_the_same(name: str) -> None
         assert _one(str(corrected), files).unwatched == ()
 
 
+@given(
+    st.text(st.sampled_from("ab.*?+[]{}!@(),|\\ -~'\"#&:^$%\u00e9\n\t\udcff/"), min_size=1).filter(
+        lambda path: not {"", ".", ".."} & set(path.split("/"))
+    )
+)
+def test_every_path_has_a_pattern_that_a_list_may_hold(path: str) -> None:
+    pattern = pattern_for(path)
+
+    assert problem(pattern) is None
+    assert compile_patterns([pattern]).matches(path)
+
+
+def test_files_behind_a_link_are_watched_by_their_own_names() -> None:
+    files = {"lib/a": "", "lib/b": "", "other/c": ""}
+    files["packages/web/Dockerfile"] = "FROM scratch\nCOPY packages/web/link /\n"
+    tree = Tree.of(
+        [
+            *(("100644", "blob", "1" * 40, path) for path in files),
+            ("120000", "blob", "2" * 40, "packages/web/link"),
+        ]
+    )
+    contents = {path: text.encode() for path, text in files.items()}
+    contents["packages/web/link"] = b"../../lib"
+    text = "{version: 1, images: {web: {dockerfile: packages/web/Dockerfile, watch: [other/**]}}}"
+    config = _config(text)
+    inputs = resolve_images(reading_only(config), tree, contents.get)
+    edits = corrections(config, audit(config, tree, inputs, inputs), inputs)
+
+    assert edits["images", "web", "watch"].add == (
+        *("packages/web/Dockerfile", "packages/web/link", "lib/**"),
+    )
+
+
+def test_a_folder_that_takes_many_patterns_is_watched_as_a_whole() -> None:
+    kept = {f"packages/p{number}/package.json": "{}" for number in range(14)}
+    wide = MONOREPO | {
+        "packages/web/Dockerfile": "FROM scratch\nCOPY packages packages\n",
+        "packages/web/package.json": json.dumps(
+            {"name": "web", "dependencies": dict.fromkeys((f"p{n}" for n in range(14)), "*")}
+        ),
+        **{path: json.dumps({"name": path.split("/")[1]}) for path in kept},
+    }
+
+    assert _corrected_one("[packages/web/**], inputs: workspace", wide)[-1] == "packages/**"
+
+
 def test_what_every_image_lacks_goes_into_watch_all() -> None:
     files = FILES | {"api/Dockerfile": DOCKERFILE}
     new, lists = _corrected(
@@ -419,6 +467,71 @@ def test_lines_name_the_line_the_files_and_the_verdict() -> None:
         "1 of 1 image reads 4 files that no list watches",
         "`--fix` prints lists that watch it; `watch: [auto]` watches it without a list",
     ]
+
+
+def _lines(one: Audited) -> list[str]:
+    return [
+        "".join(part if isinstance(part, str) else part[1] for part in line)
+        for line in audit_lines([one])
+    ]
+
+
+def test_everything_that_differs_is_told_on_the_terminal_and_in_the_summary() -> None:
+    files = dict(FILES)
+    files["packages/web/Dockerfile"] += "ARG X\nCOPY packages/$X lib.* /\nCOPY made-before /\n"
+    files |= {f"packages/core/{number}.log": "" for number in range(4)}
+    one = _one(
+        "[packages/web/**, packages/core/**, '*.json']",
+        files,
+        more=", ignore: [docker/**], watch-all: [docs/**]",
+    )
+    lines, markdown = _lines(one), audit_markdown([one])
+
+    assert "  read, but ignored" in lines
+    assert "    docs/** (watch-all)  1 of 1: docs/a.md" in lines
+    kept_out = "packages/core/**  5 of 7: packages/core (5) (the ignore file keeps them out)"
+    assert f"    {kept_out}" in lines
+    assert any(line.startswith("    line 7  what packages/… stands for") for line in lines)
+    assert "    line 7  lib.*" in lines and "    line 8  made-before" in lines
+    for said in ("ignored, but read by line 5", "watched for nothing", "read as a whole: line 7"):
+        assert said in markdown
+    assert "not in the commit: line 8: made-before" in markdown
+
+
+def test_a_part_that_the_ignore_file_keeps_out_is_counted() -> None:
+    files = FILES | {"packages/core/notes.txt": "", ".dockerignore": "**/*.log\n**/notes*\n"}
+    one = _one("[packages/web/**, '**', '!docs/**', '!packages/other/**']", files)
+    (line,) = [line for line in _lines(one) if "**  " in line]
+
+    assert "(the ignore file keeps out 2)" in line
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        pytest.param("[auto]", "`inputs: workspace` would leave out 2 of 9 files: ", id="proposed"),
+        pytest.param(
+            "[auto], inputs: workspace", "`inputs: workspace` leaves out 2 of 9 files: ", id="done"
+        ),
+    ],
+)
+def test_a_narrower_reading_is_told(image: str, said: str) -> None:
+    one = _one(image, MONOREPO)
+
+    assert any(line.startswith(f"  {said}packages/other/a.ts") for line in _lines(one))
+    assert said.replace("`", "&#96;") in audit_markdown([one]) or said in audit_markdown([one])
+    assert audit_values([one])["web"]["workspace"]["of"] == 9
+
+
+def test_many_lines_are_counted() -> None:
+    dockerfile = "FROM scratch\n" + "".join(f"COPY docs/{n} /\n" for n in range(120))
+    files = {"packages/web/Dockerfile": dockerfile} | {f"docs/{n}": "" for n in range(120)}
+    ignored = _one("[packages/web/**]", files, more=", ignore: [docs/**]")
+    unwatched = _one("[packages/web/**]", files)
+
+    assert "    and 116 more lines with 116 files" in _lines(ignored)
+    assert len(_lines(unwatched)) == 124
+    assert "- and 20 more" in audit_markdown([unwatched])
 
 
 def test_many_files_are_told_by_their_folders() -> None:

@@ -317,6 +317,29 @@ def test_replay_takes_the_lists_of_then(watched: Path) -> None:
     assert then["rows"][0]["built"] == ["web", "api"]
 
 
+def test_replay_knows_no_image_where_the_configuration_of_then_was_none(watched: Path) -> None:
+    good = (watched / CONFIG).read_text()
+    _commit(watched, {CONFIG: "version: 9\n", "lib/a": "4"}, "Break it")
+    _git(watched, "rm", "--quiet", CONFIG)
+    _commit(watched, {"lib/a": "5"}, "Without")
+    _commit(watched, {CONFIG: good, "lib/a": "6"}, "With it again")
+
+    rows = _json("replay", "--path", str(watched), "--lists", "then", "--last", "4")["rows"]
+    assert [[*row["built"], *row["kept"]] for row in rows] == [
+        *(["web", "api"], [], [], ["api", "web"]),
+    ]
+
+
+def test_replay_needs_file_contents(watched: Path, tmp_path: Path) -> None:
+    _git(watched, "config", "uploadpack.allowFilter", "true")
+    clone = tmp_path / "blobless.git"
+    _git(tmp_path, "clone", "--quiet", "--bare", "--filter=blob:none", watched.as_uri(), str(clone))
+    code, out, _ = _run("replay", "--path", str(clone), "--config", str(watched / CONFIG))
+
+    assert code == 4
+    assert "Make one without --filter" in out
+
+
 def test_replay_reads_the_filters_of_a_workflow_at_each_commit(tmp_path: Path) -> None:
     _git(tmp_path, "init", "--quiet", "--initial-branch=main")
 
@@ -338,7 +361,7 @@ def test_replay_reads_the_filters_of_a_workflow_at_each_commit(tmp_path: Path) -
 
     files = {"web/Dockerfile": "FROM scratch\nCOPY web lib ./\n", "web/a.md": "1", "lib/a": "1"}
     _commit(tmp_path, files, "Without a workflow")
-    _commit(tmp_path, workflow("web/**"), "With one")
+    _commit(tmp_path, {"api/Dockerfile": "FROM scratch\n"} | workflow("web/**"), "With one")
     _commit(tmp_path, {"lib/a": "2"}, "Missed")
     _commit(tmp_path, workflow("web/**", "lib/**"), "Mend the filter")
     _commit(tmp_path, {"lib/a": "3"}, "Built")
@@ -351,6 +374,16 @@ def test_replay_reads_the_filters_of_a_workflow_at_each_commit(tmp_path: Path) -
     assert found["totals"]["pushes"] == 5
     code, out, _ = _run("replay", "--path", str(tmp_path))
     assert code == 0
+    (tmp_path / "c.yml").write_text(
+        "{version: 1, images: "
+        "{web: {dockerfile: web/Dockerfile}, api: {dockerfile: api/Dockerfile}}}"
+    )
+    more = ("--config", "c.yml", "--lists", "workflow", "--last", "9")
+    found = _json("replay", "--path", str(tmp_path), *more)
+    assert found["remarks"] == [
+        "Left out, because no filter of a workflow that runs on main was found for them: api."
+    ]
+    assert [row["reason"] for row in found["rows"][-2:]] == ["no filter matches"] * 2
     assert "the path filters of the workflows as they were at each commit" in out
     assert "missed web: lib/a, read by web/Dockerfile line 2" in out
 
@@ -475,6 +508,14 @@ def test_audit_reads_the_filters_of_workflows(plain: Path) -> None:
     assert code == 1
     assert "line 2" in out and "web/a" in out
     assert fixed.splitlines() == ["filter of web", "+ web/a"]
+
+
+def test_audit_reads_the_configuration_of_a_bare_repository(pushed: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.git"
+    _git(pushed, "clone", "--quiet", "--bare", ".", str(bare))
+
+    assert _run("audit", "--path", str(bare), "--fix")[0] == 0
+    assert _run("audit", "--path", str(bare), "--config", "absent.yml")[0] == 2
 
 
 def test_audit_without_any_list_has_nothing_to_look_at(plain: Path) -> None:

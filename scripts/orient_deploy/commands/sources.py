@@ -8,7 +8,7 @@ from __future__ import annotations
 from orient_deploy.errors import RemoteError
 from orient_deploy.history.model import SHORT
 from orient_deploy.inputs.images import read_images, resolve_images, wanted, wanted_by_dockerfiles
-from orient_deploy.inputs.tree import Tree
+from orient_deploy.inputs.tree import SUBMODULE, Tree
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class Sources:
     """The trees of some commits, and the few files that say what images read.
 
+    What is in a submodule is never read: its id is that of a commit of another repository.
     All trees are read at the same time, and what is missing of the contents is fetched in one go.
     """
 
@@ -47,7 +48,7 @@ class Sources:
             for config, commit in asked
             for tree in (self.trees[commit],)
             for path in names(config, tree)
-            if (at := tree.position(path)) is not None
+            if (at := tree.position(path)) is not None and tree.mode(at) != SUBMODULE
         }
         self._contents = repository.contents(oids)
 
@@ -72,7 +73,7 @@ class Sources:
 
         def read(path: str) -> bytes | None:
             at = tree.position(path)
-            if at is None:
+            if at is None or tree.mode(at) == SUBMODULE:
                 return None
             oid = tree.oid(at)
             if oid not in self._contents:  # behind a symbolic link, say: nobody could know before

@@ -76,7 +76,7 @@ def run(inputs: Inputs, context: Context) -> int:
         check_request(Request(images=names), config)
         by_workflow = inputs.workflow or asked is None
         reading = reading_only(config)
-        sources = Sources(clone.repository, (reading, clone.head))
+        sources = Sources(clone.repository, clone.head)
         tree = sources.trees[clone.head]
         if by_workflow:
             config = _by_workflows(config, tree, clone)

@@ -5,25 +5,24 @@ Decides nothing: asks `history` and the registry, has `inputs` resolve, and hand
 
 from __future__ import annotations
 
-import os
 import posixpath
 
 from orient_deploy.config import ConfigError, parse
-from orient_deploy.config.model import AUTO, Config
+from orient_deploy.config.model import Config
 from orient_deploy.errors import RemoteError
-from orient_deploy.history import Base, Comparison, Part, Want
+from orient_deploy.history import Base, Want
 from orient_deploy.history.git import GitFailed
 from orient_deploy.history.model import SHORT
 from orient_deploy.plan.blind_spots import blind_spot_remarks, dockerfile_remarks
 from orient_deploy.plan.facts import Recorded
 from orient_deploy.plan.model import UNUSED, ImageFacts, Record, Remark
-from orient_deploy.plan.remarks import questions
 from orient_deploy.plan.wording import listed
 from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TypeVar
 
     from orient_deploy.commands.records import Records
     from orient_deploy.commands.sources import Sources
@@ -35,9 +34,8 @@ if TYPE_CHECKING:
 
     # Asks for records of images with these input digests.
     LookUp = Callable[[Mapping[str, str]], Records]
+    T = TypeVar("T")
 
-# Characters of a command line: Windows takes 32,767, Linux 2 MB with the environment, macOS 1 MB.
-LONGEST_COMMAND = 30_000 if os.name == "nt" else 500_000
 MOST_BASES = 8  # different commits of last builds that images are compared with
 
 _NO_CONFIG = Config(source="", images=())
@@ -54,96 +52,8 @@ class Gathered:
     base_config: Config | None = None
     read: Mapping[str, Mapping[str, str]]
     recorded: Recorded | None = None
+    sources: Sources | None = None  # where digests decide
     remarks: tuple[Remark, ...] = ()
-
-
-# --- when the watch lists decide
-
-
-def by_watch_lists(
-    config: Config, path: str, head: str, base: Base, repository: Repository
-) -> Gathered:
-    """What changed, how each changed file comes to count where a list says `auto`, and what the
-    Dockerfiles read that no list watches."""
-    if base.nothing_to_do:
-        return Gathered(base=base, changes=None, listing=(), read={})
-    base, changes, tree = _compare(config, head, base, repository)
-    base_config = _config_at_base(config, path, base, changes, repository)
-    from orient_deploy.commands.sources import Sources
-
-    automatic = [one.name for one in config.images if any(at.text == AUTO for at in one.watch)]
-    before = base_config or config
-    read: dict[str, dict[str, str]] = {}
-    if automatic and changes and base.commit:
-        sources = Sources(repository, (config, head), (before, base.commit))
-        inputs = sources.inputs(config, head)
-        sides = (inputs, sources.inputs(before, base.commit))
-        read = {name: _read_by_auto(name, changes, sides) for name in automatic}
-        now = {name: one.reads for name, one in inputs.items()}
-    else:
-        sources = Sources(repository, (config, head), whole=False)
-        now = sources.reads(config, head)
-    spots = blind_spot_remarks(
-        config, now, sources.trees[head], changed=[one.path for one in changes or ()]
-    )
-    return Gathered(
-        base=base,
-        changes=changes,
-        listing=tree.listing,
-        folders=tree.folders,
-        base_config=base_config,
-        read=read,
-        remarks=(*dockerfile_remarks(config, now), *spots),
-    )
-
-
-def _read_by_auto(
-    name: str, changes: Sequence[Change], sides: Sequence[Mapping[str, ImageInputs]]
-) -> dict[str, str]:
-    """The changed files that the Dockerfile reads now, or did before, and how."""
-    found: dict[str, str] = {}
-    for side in sides:
-        one = side.get(name)
-        for change in changes:
-            at = one.tree.position(change.path) if one else None
-            why = one.why_read(at) if one and at is not None else ""
-            if why:
-                found.setdefault(change.path, why)
-    return found
-
-
-def _compare(
-    config: Config, head: str, base: Base, repository: Repository
-) -> tuple[Base, tuple[Change, ...] | None, Comparison]:
-    """What changed, and as much of the head's tree as the plan asks about.
-
-    The base is none any more when its files cannot be had: a treeless clone without a server, say.
-    """
-    part = _part(config)
-    try:
-        compared = repository.compare(base.commit or "", head, part)
-    except GitFailed as error:
-        if base.commit is None:
-            raise
-        base = _lost(base, error)
-        compared = repository.compare("", head, part)
-    if part and {image.dockerfile for image in config.images}.difference(compared.listing):
-        # For the nearest name.
-        compared = Comparison(compared.changes, repository.listing(head), frozenset())
-    return base, None if base.commit is None else compared.changes, compared
-
-
-def _lost(base: Base, error: GitFailed | RemoteError) -> Base:
-    reason = f"the files of {(base.commit or '')[:SHORT]} cannot be had"
-    return Base(commit=None, reason=reason, missed=(*base.missed, f"{reason}: {error.why}"))
-
-
-def _part(config: Config) -> Part | None:
-    """The part of the tree that the plan asks about; None where all of it is as quick to read."""
-    paths, below = questions(config)
-    if "" in below or sum(len(path) + 3 for path in (*paths, *below)) > LONGEST_COMMAND:
-        return None
-    return Part(paths=paths, below=below)
 
 
 # --- when input digests decide
@@ -169,17 +79,13 @@ def by_digests(
     from orient_deploy.commands.sources import Sources
     from orient_deploy.inputs.images import differences
 
-    changes: tuple[Change, ...] | None = None
-    if base.commit is not None:
-        try:
-            changes = repository.changes(base.commit, head)
-        except GitFailed as error:
-            base = _lost(base, error)
-    base_config = _config_at_base(config, path, base, changes, repository)
+    base, sources = compared(base, lambda commit: Sources(repository, head, commit))
+    changes = sources.changes if base.commit else None
+    base_config = config_at_base(config, path, base, changes, repository)
     asked = [(config, head)]
     if base.commit is not None:
         asked.append((base_config or config, base.commit))
-    sources = Sources(repository, *asked)
+    sources.fetch(*asked)
     inputs = sources.inputs(config, head)
     before: dict[str, ImageInputs] = {}
     if base.commit is not None:
@@ -188,7 +94,7 @@ def by_digests(
     if look_up is not None:
         found = look_up({name: one.digest for name, one in inputs.items()})
         records, last = dict(found.images), dict(found.last)
-    earlier = _earlier(config, path, last, repository)
+    earlier = _earlier(config, path, last, repository, sources)
 
     images: dict[str, ImageFacts] = {}
     for name, one in inputs.items():
@@ -210,6 +116,7 @@ def by_digests(
         base_config=base_config,
         read={},
         recorded=Recorded(images=images, now_s=now_s, finished=finished, deployments={}),
+        sources=sources,
         remarks=(*_doubts(records), *_remarks(config, inputs, sources.trees[head])),
     )
 
@@ -246,11 +153,9 @@ def _inputs_or_none(sources: Sources, config: Config, commit: str) -> dict[str, 
 
 
 def _earlier(
-    config: Config, path: str, last: Mapping[str, str], repository: Repository
+    config: Config, path: str, last: Mapping[str, str], repository: Repository, sources: Sources
 ) -> dict[str, tuple[Base, ImageInputs | None]]:
     """For each image that has to be built what it was made of when it was last built."""
-    from orient_deploy.commands.sources import Sources
-
     commits = list(dict.fromkeys(last.values()))[:MOST_BASES]
     if not commits:
         return {}
@@ -261,7 +166,7 @@ def _earlier(
             continue
         try:
             then = _config_at(config, path, commit, repository)
-            inputs = Sources(repository, (then, commit)).inputs(then, commit)
+            inputs = _inputs_at(commit, then, sources)
         except (RemoteError, GitFailed):
             continue
         base = Base(commit=commit, reason="its last recorded build")
@@ -269,11 +174,17 @@ def _earlier(
     return found
 
 
+def _inputs_at(commit: str, config: Config, sources: Sources) -> dict[str, ImageInputs]:
+    """What made each image at a commit of which nothing is known yet."""
+    if commit not in sources.trees:
+        sources.differ(commit)
+    return sources.inputs(config, commit)
+
+
 def deployed_at(
-    config: Config, path: str, head: str, deployment: Deployment, repository: Repository
+    config: Config, path: str, deployment: Deployment, repository: Repository, sources: Sources
 ) -> Deployed | None:
     """What a deployment brought, or None when its commit cannot be had."""
-    from orient_deploy.commands.sources import Sources
     from orient_deploy.plan.model import Deployed
 
     commit = deployment.commit
@@ -282,8 +193,8 @@ def deployed_at(
         return None
     try:
         then = _config_at(config, path, commit, repository)
-        inputs = Sources(repository, (then, commit)).inputs(then, commit)
-        changes = repository.changes(commit, head)
+        changes = sources.differ(commit)
+        inputs = _inputs_at(commit, then, sources)
     except (RemoteError, GitFailed):
         return None
     return Deployed(
@@ -295,10 +206,31 @@ def deployed_at(
     )
 
 
+# --- comparing
+
+
+def compared(base: Base, compare: Callable[[str], T]) -> tuple[Base, T]:
+    """What `compare` tells with the base's commit, or '' for none.
+
+    The base is none any more when its files cannot be had: a treeless clone without a server, say.
+    """
+    try:
+        return base, compare(base.commit or "")
+    except GitFailed as error:
+        if base.commit is None:
+            raise
+        return _lost(base, error), compare("")
+
+
+def _lost(base: Base, error: GitFailed | RemoteError) -> Base:
+    reason = f"the files of {(base.commit or '')[:SHORT]} cannot be had"
+    return Base(commit=None, reason=reason, missed=(*base.missed, f"{reason}: {error.why}"))
+
+
 # --- the configuration of another commit
 
 
-def _config_at_base(
+def config_at_base(
     config: Config,
     path: str,
     base: Base,

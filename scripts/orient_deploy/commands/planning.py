@@ -11,7 +11,7 @@ import re
 from orient_deploy.commands.clone import find_files
 from orient_deploy.commands.configuration import missing, read_config
 from orient_deploy.commands.context import described
-from orient_deploy.commands.gathering import by_digests, by_watch_lists, deployed_at
+from orient_deploy.commands.gathering import by_digests, deployed_at
 from orient_deploy.config import DEFAULT_PATH, parse_inline
 from orient_deploy.errors import InputError, RemoteError
 from orient_deploy.history import (
@@ -159,6 +159,8 @@ def _gather(
     finished: bool,
 ) -> Gathered:
     if config.baseline == "push":
+        from orient_deploy.commands.watching import by_watch_lists
+
         return by_watch_lists(config, inputs.config, resolution.head, resolution.base, repository)
     import time
 
@@ -272,14 +274,15 @@ def _deployments(
     """
     if config.baseline not in ("auto", "deployments") or not context.in_actions:
         return {}
-    if not (gathered.recorded and event.repository and inputs.token):
+    sources = gathered.sources
+    if not (sources and event.repository and inputs.token):
         return {}
     found: dict[str, Deployed] = {}
     for one in plan.environments:
         if not one.allowed or plan.to_build:
             continue
         last = _last_deployment(one.name, inputs, event, context)
-        deployed = last and deployed_at(config, inputs.config, plan.head, last, repository)
+        deployed = last and deployed_at(config, inputs.config, last, repository, sources)
         if deployed:
             found[one.name] = deployed
     return found

@@ -12,45 +12,68 @@ from orient_deploy.inputs.tree import SUBMODULE, Tree
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from orient_deploy.config.model import Config
-    from orient_deploy.history import Repository
+    from orient_deploy.config.model import Config, Image
+    from orient_deploy.history import Change, Repository
     from orient_deploy.inputs.images import ImageInputs
     from orient_deploy.inputs.reads import Reads
 
 
 class Sources:
-    """The trees of some commits, and the few files that say what images read.
+    """The tree of a head, those of commits that it is compared with, and the few files that say
+    what images read.
 
-    What is in a submodule is never read: its id is that of a commit of another repository.
-    All trees are read at the same time, and what is missing of the contents is fetched in one go.
+    Only the head's tree is read whole; each other differs from it by what changed. What is in a
+    submodule is never read: its id is that of a commit of another repository.
     """
 
-    def __init__(
-        self, repository: Repository, *asked: tuple[Config, str], whole: bool = True
-    ) -> None:
-        """`asked` are commits, each with the configuration that holds there. Without `whole` only
-        what the Dockerfiles read will be asked for.
+    def __init__(self, repository: Repository, head: str, base: str = "") -> None:
+        """Both are read at the same time.
 
         Raises:
-            GitFailed: a commit's trees are not to be had.
+            GitFailed: the trees of one of them are not to be had.
         """
         self._repository = repository
-        commits = list(dict.fromkeys(commit for _, commit in asked))
-        listings = repository.entries(*commits)
-        self.trees = {
-            commit: Tree(listing) for commit, listing in zip(commits, listings, strict=True)
-        }
-        names = wanted if whole else wanted_by_dockerfiles
+        self._head = head
+        self._contents: dict[str, bytes] = {}
+        self._fetched: set[str] = set()  # commits for which `fetch` was asked
+        # From the base to the head, by path in byte order.
+        self.changes, entries = repository.compare(base, head)
+        self.trees = {head: Tree(entries)}
+        if base:
+            self._add(base, self.changes)
+
+    def differ(self, commit: str) -> tuple[Change, ...]:
+        """What changed from another commit to the head, by path in byte order; from now on its tree
+        is known.
+
+        Raises:
+            GitFailed: its trees are not to be had.
+        """
+        changes = self._repository.changes(commit, self._head)
+        self._add(commit, changes)
+        return changes
+
+    def _add(self, commit: str, changes: Sequence[Change]) -> None:
+        before = [(change.path, change.before) for change in changes]
+        self.trees[commit] = self.trees[self._head].patched(before)
+
+    def fetch(self, *asked: tuple[Config, str]) -> None:
+        """Have what `inputs` will ask for of several commits with these configurations: missing
+        contents are fetched in one go."""
+        self._fetch([(commit, wanted(config, self.trees[commit])) for config, commit in asked])
+        self._fetched.update(commit for _, commit in asked)
+
+    def _fetch(self, asked: Iterable[tuple[str, Iterable[str]]]) -> None:
         oids = {
-            tree.oid(at)
-            for config, commit in asked
-            for tree in (self.trees[commit],)
-            for path in names(config, tree)
-            if (at := tree.position(path)) is not None and tree.mode(at) != SUBMODULE
+            self.trees[commit].oid(at)
+            for commit, paths in asked
+            for path in paths
+            if (at := self.trees[commit].position(path)) is not None
+            and self.trees[commit].mode(at) != SUBMODULE
         }
-        self._contents = repository.contents(oids)
+        self._contents |= self._repository.contents(oids - self._contents.keys())
 
     def inputs(self, config: Config, commit: str) -> dict[str, ImageInputs]:
         """What makes each image at one of the commits.
@@ -58,15 +81,19 @@ class Sources:
         Raises:
             RemoteError: a file exists, but its content cannot be had.
         """
+        if commit not in self._fetched:
+            self.fetch((config, commit))
         return resolve_images(config, self.trees[commit], self._reader(commit))
 
-    def reads(self, config: Config, commit: str) -> dict[str, Reads]:
-        """What the Dockerfile of each image reads at one of the commits.
+    def reads(self, images: Sequence[Image], commit: str) -> dict[str, Reads]:
+        """What the Dockerfile of each of the images reads at one of the commits.
 
         Raises:
             RemoteError: a file exists, but its content cannot be had.
         """
-        return read_images(config, self.trees[commit], self._reader(commit))
+        tree = self.trees[commit]
+        self._fetch([(commit, wanted_by_dockerfiles(images, tree))])
+        return read_images(images, tree, self._reader(commit))
 
     def _reader(self, commit: str) -> Callable[[str], bytes | None]:
         tree = self.trees[commit]

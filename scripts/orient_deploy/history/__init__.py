@@ -7,13 +7,12 @@ from orient_deploy.history.checkout import Checkout, discover, find_checkout
 from orient_deploy.history.git import Git
 from orient_deploy.history.model import Base, Change, Resolution
 from orient_deploy.history.remote import Remote
-from orient_deploy.history.repository import Comparison, Part, Repository, Want
+from orient_deploy.history.repository import Part, Repository, Want
 
 __all__ = [
     "Base",
     "Change",
     "Checkout",
-    "Comparison",
     "Git",
     "Part",
     "Remote",

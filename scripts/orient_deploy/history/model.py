@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orient_deploy.record import dataclass
+from orient_deploy.record import dataclass, field
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class Change:
 
     path: str
     status: Status
+    # What `git ls-tree` prints of it at the first of the commits; '' where it was not there.
+    before: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

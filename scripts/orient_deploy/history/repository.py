@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 FIRST_DEPTH = 64  # commits of history fetched where a merge base is looked for; doubled each time
 LAST_DEPTH = 4096
 
-FOLDER = "040000"
+# Names asked for at a time: so many ids fit into any pipe (Windows' hold 4 KiB), so git never waits
+# for its answers to be read while we wait for it to take more names.
+AT_ONCE = 60
+
+SUBMODULE = "160000"
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,6 @@ class Part:
 
     paths: tuple[str, ...]
     below: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Answers that are wanted together."""
-
-    changes: tuple[Change, ...]  # by path, in byte order
-    listing: tuple[str, ...]  # every path of the head, or of the part asked for, in byte order
-    folders: frozenset[str]  # those among the paths asked for that are folders
 
 
 class Repository:
@@ -147,43 +142,48 @@ class Repository:
             raise KeyError(commit)
         return found[1]
 
-    def compare(self, base: str, head: str, part: Part | None = None) -> Comparison:
-        """What changed from base to head, and head's paths: read at the same time.
+    def compare(self, base: str, head: str) -> tuple[tuple[Change, ...], bytes]:
+        """What changed from base to head, and all that the head holds: read at the same time.
 
-        Without a base ('') nothing is said of changes. Of a large tree a `part` is read in a tenth
-        of the time.
+        The first by path in byte order, and empty without a base (''). The second is what
+        `git ls-tree -r -z` prints.
         """
-        commands = [_changes(base, head)] if base else []
-        asked = _asked_of(part, head)
+        changes, (entries,) = self._compare(base, head, [_entries(head)])
+        return changes, entries
 
-        def read() -> Comparison:
-            outputs = self._read(*commands, *asked)
-            changes = _parse_changes(outputs[0]) if base else ()
-            if part is None:
-                return Comparison(changes, _parse_listing(outputs[-1]), frozenset())
-            return Comparison(changes, *_parse_part(outputs[len(commands) :]))
+    def compare_part(
+        self, base: str, head: str, part: Part
+    ) -> tuple[tuple[Change, ...], dict[str, str]]:
+        """As `compare`, with a part of what the head holds: of a large tree that takes a tenth of
+        the time.
 
-        return self._or_without_checkout((base, head) if base else (head,), read)
+        For each path what git says of it: '100644 blob <id>', '040000 tree <id>' of a folder that
+        was named, or lies above what was.
+        """
+        changes, outputs = self._compare(base, head, _entries_of(part, head))
+        return changes, dict(map(_path_first, b"".join(outputs).split(b"\0")[:-1]))
 
     def changes(self, base: str, head: str) -> tuple[Change, ...]:
         """What changed from base to head, by path in byte order."""
-        return self._or_without_checkout(
-            (base, head), lambda: _parse_changes(*self._read(_changes(base, head)))
-        )
+        return self._compare(base, head, [])[0]
+
+    def _compare(
+        self, base: str, head: str, asked: Sequence[Sequence[str]]
+    ) -> tuple[tuple[Change, ...], tuple[bytes, ...]]:
+        commands = [*asked, *([_changes(base, head)] if base else [])]
+
+        def read() -> tuple[tuple[Change, ...], tuple[bytes, ...]]:
+            outputs = self._read(*commands)
+            changes = _parse_changes(outputs[-1]) if base else ()
+            return changes, outputs[: len(asked)]
+
+        return self._or_without_checkout((base, head) if base else (head,), read)
 
     def listing(self, commit: str) -> tuple[str, ...]:
         """Every path of the commit, in byte order: files, symlinks and submodules."""
         return self._or_without_checkout(
             (commit,), lambda: _parse_listing(*self._read(_listing(commit)))
         )
-
-    def entries(self, *commits: str) -> tuple[bytes, ...]:
-        """Every entry of each commit as `git ls-tree -r -z` prints it, read at the same time.
-
-        Rows of mode, kind, object id and path, each ended by NUL, in byte order of the paths.
-        """
-        commands = [["ls-tree", "-r", "-z", commit] for commit in commits]
-        return self._or_without_checkout(commits, lambda: self._read(*commands))
 
     def contents(self, oids: Iterable[str]) -> dict[str, bytes]:
         """The bytes of blobs by their ids; what is missing here is fetched at once.
@@ -628,7 +628,7 @@ class _Objects:
         limit.daemon = True
         limit.start()
         try:
-            return [self._ask(name.encode("utf-8", "surrogateescape")) for name in names]
+            return self._ask([name.encode("utf-8", "surrogateescape") for name in names])
         except (OSError, ValueError, IndexError) as error:
             raise GitFailed(
                 "git cat-file stopped answering",
@@ -638,11 +638,20 @@ class _Objects:
         finally:
             limit.cancel()
 
-    def _ask(self, name: bytes) -> tuple[str, bytes] | None:
-        stdin, stdout = self._child.stdin, self._child.stdout
-        assert stdin is not None and stdout is not None
-        stdin.write(name + b"\n")
-        stdin.flush()
+    def _ask(self, names: Sequence[bytes]) -> list[tuple[str, bytes] | None]:
+        stdin = self._child.stdin
+        assert stdin is not None
+        found: list[tuple[str, bytes] | None] = []
+        while len(found) < len(names):
+            some = names[len(found) : len(found) + AT_ONCE]
+            stdin.write(b"".join([name + b"\n" for name in some]))
+            stdin.flush()
+            found += map(self._answer, some)
+        return found
+
+    def _answer(self, name: bytes) -> tuple[str, bytes] | None:
+        stdout = self._child.stdout
+        assert stdout is not None
         header = stdout.readline()
         if not header.endswith(b"\n"):
             raise OSError(f"it ended while asked for {name!r}")
@@ -686,17 +695,15 @@ def remove_tree(directory: str) -> None:
 
 
 def _changes(base: str, head: str) -> list[str]:
-    options = ["-r", "-z", "--name-status", "--no-renames", "--ignore-submodules=none"]
+    options = ["-r", "-z", "--no-renames", "--ignore-submodules=none"]
     return ["diff-tree", *options, "--end-of-options", base, head]
 
 
-def _listing(commit: str) -> list[str]:
-    return ["ls-tree", "-r", "-z", "--name-only", commit]
+def _entries(commit: str) -> list[str]:
+    return ["ls-tree", "-r", "-z", commit]
 
 
-def _asked_of(part: Part | None, commit: str) -> list[list[str]]:
-    if part is None:
-        return [_listing(commit)]
+def _entries_of(part: Part, commit: str) -> list[list[str]]:
     asked = []
     if part.paths:
         # -t, or a folder would go unmentioned when something below it is asked for too.
@@ -706,24 +713,26 @@ def _asked_of(part: Part | None, commit: str) -> list[list[str]]:
     return asked
 
 
-def _parse_part(outputs: Iterable[bytes]) -> tuple[tuple[str, ...], frozenset[str]]:
-    paths: set[str] = set()
-    folders: set[str] = set()
-    for out in outputs:
-        for row in out.decode("utf-8", "surrogateescape").split("\0")[:-1]:
-            about, _, path = row.partition("\t")
-            (folders if about.startswith(FOLDER) else paths).add(path)
-    in_order = sorted(paths, key=lambda path: path.encode("utf-8", "surrogateescape"))
-    return tuple(in_order), frozenset(folders)
+def _path_first(row: bytes) -> tuple[str, str]:
+    about, _, path = row.decode("utf-8", "surrogateescape").partition("\t")
+    return path, about
+
+
+def _listing(commit: str) -> list[str]:
+    return ["ls-tree", "-r", "-z", "--name-only", commit]
 
 
 def _parse_changes(out: bytes) -> tuple[Change, ...]:
+    """Of ':100644 100644 <id> <id> M' and a path, again and again."""
     words = out.split(b"\0")
-    rows = sorted(zip(words[1::2], words[0:-1:2], strict=True))
-    return tuple(
-        Change(path.decode("utf-8", "surrogateescape"), status.decode("ascii"))  # type: ignore[arg-type]  # git prints no other letter
-        for path, status in rows
-    )
+    changes = []
+    for in_bytes, about in sorted(zip(words[1::2], words[0:-1:2], strict=True)):
+        path = in_bytes.decode("utf-8", "surrogateescape")
+        mode, _, oid, _, status = about[1:].decode("ascii").split(" ")
+        kind = "commit" if mode == SUBMODULE else "blob"
+        before = "" if status == "A" else f"{mode} {kind} {oid}\t{path}"
+        changes.append(Change(path, status, before))  # type: ignore[arg-type]  # git prints no other letter
+    return tuple(changes)
 
 
 def _parse_listing(out: bytes) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ def input_digest(
     bases: Iterable[str],
     siblings: Mapping[str, str],
     salt: str,
-    parts: Iterable[tuple[str, list[bytes]]],
+    parts: Iterable[tuple[str, list[str]]],
 ) -> str:
     """Sixty-four hex digits.
 
@@ -48,30 +48,23 @@ def input_digest(
         *(f"image {name} {digest}" for name, digest in sorted(siblings.items())),
         *([f"salt {salt}"] if salt else []),
     ]
-    hashed = hashlib.sha256(b"".join([_record(one) for one in records]))
     for name, rows in parts:
-        if name:
-            hashed.update(_record(name))
-        hashed.update(b"\0".join([*rows, b""]))
-    return hashed.hexdigest()
+        records += [name, *rows] if name else rows
+    told = "\0".join([*records, ""])
+    return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _record(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape") + b"\0"
-
-
-def counted_rows(tree: Tree, counted: Positions, closures: Mapping[int, str]) -> list[bytes]:
+def counted_rows(tree: Tree, counted: Positions, closures: Mapping[int, str]) -> list[str]:
     """The rows of what counts; `closures` are the digests of what counts by what it says.
 
     Those stand for the ids, and the type tells them apart.
     """
-    found: list[bytes] = []
+    found: list[str] = []
     for some in counted.ranges:
         found += tree.rows[some.start : some.stop]
         for at, digest in closures.items():
             if at in some:
-                row = f"{tree.mode(at)} closure {digest}\t{tree.paths[at]}"
-                found[at - some.stop] = row.encode("utf-8", "surrogateescape")
+                found[at - some.stop] = f"{tree.mode(at)} closure {digest}\t{tree.paths[at]}"
     return found
 
 

@@ -19,7 +19,7 @@ from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from orient_deploy.config.model import Config, Image, Pattern
     from orient_deploy.inputs.reads import Reads
@@ -102,7 +102,7 @@ class ImageInputs:
         line = f" line {source.line}" if source.line else ""
         return f"read by {self.image.dockerfile}{line}"
 
-    def rows(self) -> Iterator[tuple[str, list[bytes]]]:
+    def rows(self) -> Iterator[tuple[str, list[str]]]:
         """What counts, as rows of the tree: those of each context, and those only watched."""
         closures = {
             at: digest
@@ -160,24 +160,24 @@ def _why_different(path: str, now: ImageInputs, before: ImageInputs) -> str:
     return here or there
 
 
-def _path(row: bytes) -> str:
-    return row.partition(b"\t")[2].decode("utf-8", "surrogateescape")
+def _path(row: str) -> str:
+    return row.partition("\t")[2]
 
 
 def wanted(config: Config, tree: Tree) -> frozenset[str]:
     """The files of a commit whose contents `resolve_images` may ask for."""
-    return wanted_by_dockerfiles(config, tree).union(wanted_for_workspaces(tree))
+    return wanted_by_dockerfiles(config.images, tree).union(wanted_for_workspaces(tree))
 
 
-def wanted_by_dockerfiles(config: Config, tree: Tree) -> frozenset[str]:
+def wanted_by_dockerfiles(images: Iterable[Image], tree: Tree) -> frozenset[str]:
     """The files of a commit whose contents `read_images` may ask for."""
-    return frozenset(path for image in config.images for path in wanted_for_reads(image, tree))
+    return frozenset(path for image in images for path in wanted_for_reads(image, tree))
 
 
-def read_images(config: Config, tree: Tree, read: Read) -> dict[str, Reads]:
+def read_images(images: Iterable[Image], tree: Tree, read: Read) -> dict[str, Reads]:
     """What the Dockerfile of each image reads, by name."""
     cache: dict[object, object] = {}
-    return {image.name: resolve_reads(image, tree, read, cache=cache) for image in config.images}
+    return {image.name: resolve_reads(image, tree, read, cache=cache) for image in images}
 
 
 def resolve_images(config: Config, tree: Tree, read: Read) -> dict[str, ImageInputs]:
@@ -194,7 +194,7 @@ class _Joining:
     def __init__(self, config: Config, tree: Tree, read: Read) -> None:
         self._config = config
         self._tree = tree
-        self._reads = read_images(config, tree, read)
+        self._reads = read_images(config.images, tree, read)
         self._everywhere = _selected(config.watch_all, tree)
         self._workspaces = read_workspaces(tree, read)
         self._read = read

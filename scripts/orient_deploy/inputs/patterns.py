@@ -81,6 +81,12 @@ class Selection:
                 return pattern.text if pattern.include else None
         return None
 
+    def covers(self, folder: str) -> bool:
+        """Whether the list selects whatever is in a folder, as far as its text alone tells."""
+        return all(pattern.include for pattern in self._patterns) and any(
+            finder.covers(folder) for pattern in self._patterns for finder in pattern.finders
+        )
+
     def select(self, sorted_paths: Sequence[str]) -> list[int]:
         """The positions of the selected paths, ascending.
 
@@ -212,6 +218,11 @@ class _Plain:
             if self._tail == "/**":
                 yield _beginning_with(fixed + "/", paths)
 
+    def covers(self, folder: str) -> bool:
+        """Whether all that is in a folder matches."""
+        start = f"{self._fixed}/" if self._tail == "/**" else self._fixed
+        return self._tail.endswith("**") and f"{folder}/".startswith(start)
+
     def is_alive(self, paths: Sequence[str], folders: Collection[str]) -> bool:
         """Whether any path matches, or there is a folder that '/**' speaks of."""
         if self._tail == "/**" and self._fixed in folders:
@@ -260,6 +271,10 @@ class _Expression:
             if isinstance(paths, tuple):  # a list may hold something else the next time
                 self._last = (paths, found)
         yield found
+
+    def covers(self, folder: str) -> bool:
+        """Nothing of the kind can be told."""
+        return False
 
     def is_alive(self, paths: Sequence[str], folders: Collection[str]) -> bool:
         """Whether any path matches."""

@@ -17,6 +17,7 @@ from orient_deploy.inputs.lockfile import LOCKFILES, PNPM, ROOT, YARN, read_lock
 from orient_deploy.inputs.lockfile.lock import LockProblem
 from orient_deploy.inputs.patterns import Selection, compile_patterns
 from orient_deploy.inputs.positions import Positions
+from orient_deploy.inputs.scope import Scope
 from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
@@ -34,6 +35,7 @@ MANIFEST = "package.json"
 PNPM_SETTINGS = "pnpm-workspace.yaml"
 # Lockfiles of managers whose workspaces are not told from them; they make a root all the same.
 _OTHER_LOCKFILES = ("bun.lock", "bun.lockb")
+_MARKS = (PNPM_SETTINGS, *LOCKFILES, *_OTHER_LOCKFILES)  # what makes a folder the root of one
 MOST_MANIFESTS = 5000  # of one commit; each is fetched and read
 
 _GROUPS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
@@ -74,13 +76,28 @@ def _lock(
     return read_lock(path, content, None if asked is None else dict(asked))
 
 
+_NO_JSON = object()
+
+
+@lru_cache(maxsize=2 * MOST_MANIFESTS)  # most are the same in commits that are compared
+def _json(content: bytes) -> object:
+    """What a JSON file says; nobody changes it."""
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return _NO_JSON
+
+
 def wanted_for_workspaces(tree: Tree) -> tuple[str, ...]:
     """The files whose contents `read_workspaces` and what it returns may ask for."""
     manifests = _manifests(tree)
     folders = {_parent(path) for path in manifests}
-    names = (PNPM_SETTINGS, *LOCKFILES)
-    others = [path for folder in folders for name in names if (path := join(folder, name)) in tree]
-    return (*manifests[:MOST_MANIFESTS], *sorted(others))
+    others = [
+        path
+        for path in tree.named(*_MARKS)
+        if _parent(path) in folders and _last(path) not in _OTHER_LOCKFILES
+    ]
+    return (*manifests[:MOST_MANIFESTS], *others)
 
 
 def read_workspaces(tree: Tree, read: Read) -> tuple[Workspace, ...]:
@@ -89,12 +106,10 @@ def read_workspaces(tree: Tree, read: Read) -> tuple[Workspace, ...]:
     A root has settings or a lockfile of its own, and is no package of a workspace above it.
     """
     manifests = _manifests(tree)
-    folders = {_parent(path) for path in manifests}
-    names = (PNPM_SETTINGS, *LOCKFILES, *_OTHER_LOCKFILES)
+    marked = {"", *map(_parent, tree.named(*_MARKS))}
+    roots = marked.intersection(map(_parent, manifests))
     found: list[Workspace] = []
-    for folder in sorted(folders, key=lambda one: (one.count("/") if one else -1, one)):
-        if folder and not any(join(folder, name) in tree for name in names):
-            continue
+    for folder in sorted(roots, key=lambda one: (one.count("/") if one else -1, one)):
         one = Workspace(folder, tree, read, manifests)
         if one.globs is None and any(above.has_member(folder) for above in found):
             continue  # a lockfile that somebody left there
@@ -149,13 +164,20 @@ class Workspace:
             if folder in known or self.has_member(folder)
         }
 
+    @cached_property
+    def _manifest_places(self) -> tuple[list[int], list[str]]:
+        """Where the manifests of the packages are, ascending, and the folders of those."""
+        found = [(self._tree.position(join(one, MANIFEST)), one) for one in self.packages]
+        placed = sorted((at, one) for at, one in found if at is not None)
+        return [at for at, _ in placed], [one for _, one in placed]
+
     def has_member(self, folder: str) -> bool:
         """Whether a folder is a package of this workspace, other than the root, if it is one."""
         if self.globs is None or not _is_below(folder, self.root):
             return False
         return self.globs.matches(folder[len(self.root) :].lstrip("/"))
 
-    @property
+    @cached_property
     def problems(self) -> tuple[str, ...]:
         """Why it cannot be told which packages need each other; empty when it can."""
         unread = [one.problem for one in self.packages.values() if one.problem]
@@ -197,7 +219,10 @@ class Workspace:
         if not self._counts(self.lock_path, counted) or self.problems:
             return found
         lock = self.lock
-        inside = {one for one in self.packages if self._counts(join(one, MANIFEST), read)}
+        inside: set[str] = set()
+        places, folders = self._manifest_places
+        for some in read.ranges:
+            inside.update(folders[bisect_left(places, some.start) : bisect_left(places, some.stop)])
         if lock is None or isinstance(lock, LockProblem) or not inside:
             return found
         if any(_FETCHES.search(text) for _, text in reads.runs):
@@ -340,12 +365,11 @@ class Workspace:
     @cached_property
     def _root_files(self) -> Positions:
         """The root's settings, and the patches it applies."""
-        below = self._below(self.root)
-        start = len(self.root) + 1 if self.root else 0
+        scope = Scope(self._tree, self.root)
         found = [
-            range(at, at + 1)
-            for at in below
-            if "/" not in (name := self._tree.paths[at][start:]) and _ROOT_FILE.fullmatch(name)
+            place
+            for name, place in scope.children("")
+            if _ROOT_FILE.fullmatch(name) and scope.is_entry(name, place)
         ]
         found += [self._below(join(self.root, folder)) for folder in _ROOT_FOLDERS]
         found += [self._place(normpath(join(self.root, path))) for path in self._patches()]
@@ -483,9 +507,8 @@ class Workspace:
         content = self._read(path)
         if content is None:
             return f"{path} was not read" if path in self._tree else None
-        try:
-            said = json.loads(content.decode("utf-8-sig"))
-        except (ValueError, RecursionError):
+        said = _json(content)
+        if said is _NO_JSON:
             return f"{path} is not JSON"
         return said if isinstance(said, dict) else f"{path} is not an object"
 
@@ -660,13 +683,7 @@ def _pattern(text: str) -> Iterator[str]:
 
 
 def _manifests(tree: Tree) -> list[str]:
-    return [
-        path
-        for path in tree.paths
-        if path.endswith(MANIFEST)
-        and (path == MANIFEST or path.endswith(f"/{MANIFEST}"))
-        and not f"/{path}".count("/node_modules/")
-    ]
+    return [path for path in tree.named(MANIFEST) if "/node_modules/" not in f"/{path}"]
 
 
 def _digest(value: object) -> str:

@@ -67,7 +67,7 @@ def dockerfile_remarks(config: Config, reads: Mapping[str, Reads]) -> list[Remar
             where=Location(file=image.dockerfile, line=max(one.line, 1), column=1),
         )
         for image in config.images
-        if reads[image.name].dockerfile is not None
+        if image.name in reads and reads[image.name].dockerfile is not None
         for one in reads[image.name].widened[:SPOTS_SHOWN]
     ]
 
@@ -81,21 +81,24 @@ def blind_spot_remarks(
     comes first, for its image is kept though it should not be. None: input digests decide, and
     count what is read in any case.
     """
-    return [
-        remark
+    found = [
+        (image, blind_spots(image, config, reads[image.name], tree))
         for image in config.images
-        for remark in _remarks(image, config, reads[image.name], tree, changed)
+        if image.name in reads
     ]
+    if not any(spots for _, spots in found):
+        return []
+    places = [at for path in changed or () if (at := tree.position(path)) is not None]
+    moved = Positions.of(range(at, at + 1) for at in places)
+    decides = changed is not None
+    return [one for image, spots in found for one in _remarks(image, spots, tree, moved, decides)]
 
 
 def _remarks(
-    image: Image, config: Config, reads: Reads, tree: Tree, changed: Sequence[str] | None
+    image: Image, found: Sequence[BlindSpot], tree: Tree, moved: Positions, decides: bool
 ) -> Iterator[Remark]:
-    moved = Positions.of(
-        range(at, at + 1) for path in changed or () if (at := tree.position(path)) is not None
-    )
-    spots = list(blind_spots(image, config, reads, tree))
-    spots.sort(key=lambda spot: not spot.unwatched & moved)  # stable: otherwise by line
+    # By line, but first those that this push makes stale.
+    spots = sorted(found, key=lambda spot: not spot.unwatched & moved)
     shown = spots[:SPOTS_SHOWN]
     for spot in shown:
         stale = spot.unwatched & moved
@@ -103,12 +106,12 @@ def _remarks(
         if stale:
             message = f"this push changes {paths}, which {image.name} reads and its list does not "
             message += "watch: that builds nothing"
-        elif changed is None:
-            message = f"{image.name} reads {paths}, which its list does not watch: its input "
-            message += "digest counts that"
-        else:
+        elif decides:
             message = f"{image.name} reads {paths}, which its list does not watch: a change there "
             message += "builds nothing"
+        else:
+            message = f"{image.name} reads {paths}, which its list does not watch: its input "
+            message += "digest counts that"
         if spot is shown[-1] and len(spots) > len(shown):
             rest = len(spots) - len(shown)
             message += f"; {plural(rest, 'more line')}: see `orient-deploy audit`"

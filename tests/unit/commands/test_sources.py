@@ -42,7 +42,7 @@ class Served:
             Git({}), checkout, remote_of(self.server.url), temporary=str(temporary)
         ) as repository:
             repository.obtain(Want(commit))
-            inputs = Sources(repository, (parsed, commit)).inputs(parsed, commit)
+            inputs = Sources(repository, commit).inputs(parsed, commit)
         return {name: one.digest for name, one in inputs.items()}
 
 

@@ -388,10 +388,9 @@ def check(row: Row, history: History, opening: Opening, **opened: object) -> Non
         row.reason,
     )
     if row.base:
-        compared = repository.compare(getattr(history, row.base), head)
-        assert compared.changes == row.changes
-        listing = run_git(f"--git-dir={history.directory}", "ls-tree", "-rz", "--name-only", head)
-        assert "\0".join(compared.listing).encode() + b"\0" == listing
+        changes, entries = repository.compare(getattr(history, row.base), head)
+        assert changes == row.changes
+        assert entries == run_git(f"--git-dir={history.directory}", "ls-tree", "-rz", head)
     assert repository.read(head, ".github/orient-deploy.yml") == b"version: 1\n"
 
 

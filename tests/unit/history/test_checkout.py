@@ -116,7 +116,7 @@ def test_the_owner_of_a_checkout_does_not_matter(
 
     with Repository(git, found, temporary=str(tmp_path)) as repository:
         assert found.tip(git, "HEAD") == history.third
-        assert repository.compare(history.second, history.third).changes
+        assert repository.changes(history.second, history.third)
 
     refused = git.run(["-C", str(full), "rev-parse", "HEAD"])
     assert b"dubious ownership" in refused.err  # or this test would show nothing

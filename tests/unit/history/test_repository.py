@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from orient_deploy.errors import EnvironmentLacks
 from orient_deploy.history import Change, Git, Part, Repository, find_checkout
 from orient_deploy.history.repository import alternates_line
+from orient_deploy.inputs.tree import FOLDER, Tree
 from tests.fakes.repositories import (
     Content,
     Executable,
@@ -73,12 +74,12 @@ def test_hostile_names_survive(
 ) -> None:
     builder, first, second = names
     with opened(git, builder.directory, tmp_path) as repository:
-        compared = repository.compare(first, second)
+        changes, entries = repository.compare(first, second)
         contents = repository.read_many(second, HOSTILE)
 
     assert len(HOSTILE[-1]) == 4095
-    assert encoded([change.path for change in compared.changes]) == sorted(encoded(HOSTILE))
-    assert encoded(compared.listing) == sorted(encoded([*HOSTILE, "plain"]))
+    assert encoded([change.path for change in changes]) == sorted(encoded(HOSTILE))
+    assert encoded(Tree(entries).paths) == sorted(encoded([*HOSTILE, "plain"]))
     assert contents == {name: f"content of {name!r}".encode() for name in HOSTILE}
 
 
@@ -196,7 +197,7 @@ def test_a_checkout_may_have_any_name(
     directory = tmp_path / name
     run_git("clone", "-q", "--bare", f"file://{history.directory}", directory)
     with opened(git, directory, tmp_path) as repository:
-        assert repository.compare(history.second, history.third).changes
+        assert repository.changes(history.second, history.third)
         assert repository.merge_base(history.third, history.tip) == history.first
     assert alternates_line("#objects").startswith(b'"')  # git takes it for a comment
 
@@ -216,7 +217,7 @@ def test_a_hostile_environment_and_configuration_do_not_matter(
         "GIT_OBJECT_DIRECTORY": "/nowhere",
     }
     with opened(Git(env), history.directory, tmp_path) as repository:
-        assert len(repository.compare(history.second, history.third).changes) == 2
+        assert len(repository.compare(history.second, history.third)[0]) == 2
 
 
 def test_grafts_and_replacements_do_not_matter(history: History, git: Git, tmp_path: Path) -> None:
@@ -341,18 +342,40 @@ def test_changes_and_listing_agree_with_git_and_libgit2(
     second = builder.commit(after, parents=[])
 
     with opened(Git(os.environ), builder.directory, temporary) as repository:
-        compared = repository.compare(first, second)
+        changes, entries = repository.compare(first, second)
 
-    ours = {(path, change.status) for path, change in _by_bytes(compared.changes)}
+    ours = {(path, change.status) for path, change in _by_bytes(changes)}
     options = ("--name-status", "-z", "--no-renames", "--ignore-submodules=none")
     words = run_git(f"--git-dir={builder.directory}", "diff", *options, first, second).split(b"\0")
     assert ours == set(zip(words[1::2], (w.decode() for w in words[:-1:2]), strict=True))
     assert ours == _libgit2_changes(builder.directory, first, second)
-    listed = run_git(f"--git-dir={builder.directory}", "ls-tree", "-rz", "--name-only", second)
-    assert encoded(compared.listing) == listed.split(b"\0")[:-1]
-    assert encoded(compared.listing) == sorted(encoded(compared.listing))
-    ordered = [path for path, _ in _by_bytes(compared.changes)]
+    assert entries == run_git(f"--git-dir={builder.directory}", "ls-tree", "-rz", second)
+    ordered = [path for path, _ in _by_bytes(changes)]
     assert ordered == sorted(ordered)
+
+
+@settings(max_examples=40)
+@given(before=trees, after=trees)
+def test_changes_tell_what_was_there_before(
+    before: dict[str, Content],
+    after: dict[str, Content],
+    playground: tuple[RepositoryBuilder, Path],
+) -> None:
+    builder, temporary = playground
+    first = builder.commit(before, parents=[])
+    second = builder.commit(after, parents=[])
+    with opened(Git(os.environ), builder.directory, temporary) as repository:
+        changes, entries = repository.compare(first, second)
+        _, expected = repository.compare("", first)
+
+    found = Tree(entries).patched([(change.path, change.before) for change in changes])
+
+    wanted = Tree(expected)
+    assert (found.rows, found.paths) == (wanted.rows, wanted.paths)
+    assert found.links == wanted.links
+    for path in [*wanted.paths, *Tree(entries).paths, "absent", "\udcff"]:
+        assert found.position(path) == wanted.position(path)
+        assert found.below(path) == wanted.below(path)
 
 
 @settings(max_examples=25)
@@ -367,17 +390,15 @@ def test_a_part_is_what_was_asked_of_the_whole(
         above = {path[:at] for path in whole for at, sign in enumerate(path) if sign == "/"}
         some = st.lists(st.sampled_from([*whole, *above, "absent", "absent/too"]), max_size=4)
         part = Part(paths=tuple(data.draw(some)), below=tuple(data.draw(some)))
-        found = repository.compare("", commit, part)
+        _, found = repository.compare_part("", commit, part)
 
+    folders = {path for path, about in found.items() if about.startswith(FOLDER)}
     inside = {
         p for p in whole if p in part.paths or p.startswith(tuple(f"{f}/" for f in part.below))
     }
     # A file asked for as a folder is listed too; a folder on the way to a path is named.
-    assert inside <= set(found.listing) <= inside | set(part.below)
-    assert above.intersection(part.paths) <= found.folders <= above
-    assert list(found.listing) == sorted(
-        found.listing, key=lambda path: path.encode("utf-8", "surrogateescape")
-    )
+    assert inside <= found.keys() - folders <= inside | set(part.below)
+    assert above.intersection(part.paths) <= folders <= above
 
 
 def _by_bytes(changes: Sequence[Change]) -> list[tuple[bytes, Change]]:
@@ -407,9 +428,9 @@ def test_entries_are_those_of_an_independent_reader(
         }
     )
     with opened(git, builder.directory, tmp_path) as repository:
-        listings = repository.entries(first, second, third)
+        listings = {one: repository.compare("", one)[1] for one in (first, second, third)}
 
-    for commit, listing in zip((first, second, third), listings, strict=True):
+    for commit, listing in listings.items():
         assert listing == pygit2_listing(builder.directory, commit)
 
 

@@ -102,7 +102,7 @@ def by_git(builder: RepositoryBuilder, commit: str, config: str) -> dict[str, Im
         git, discover(git, str(builder.directory)), temporary=str(builder.directory.parent)
     ) as repository:
         parsed = parse(config, source="c.yml")
-        return Sources(repository, (parsed, commit)).inputs(parsed, commit)
+        return Sources(repository, commit).inputs(parsed, commit)
 
 
 def by_libgit(builder: RepositoryBuilder, commit: str, config: str) -> dict[str, ImageInputs]:

@@ -1,7 +1,7 @@
 """Measure detection against git itself and, where one is given, against a peer.
 
-Usage: python benchmarks/run.py [--peer DIST_INDEX_JS] [--rows small,large,acquire] [--runs N]. What
-is measured, and what the budgets mean, is in docs/performance.md. Prints and never judges: its exit
+Usage: python benchmarks/run.py [--peer DIST_INDEX_JS] [--rows small,large,…] [--runs N]. What is
+measured, and what the budgets mean, is in docs/performance.md. Prints and never judges: its exit
 code says only whether everything could be measured and decided the same.
 """
 
@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from benchmarks import contenders, repositories
+from benchmarks import cases, contenders, repositories
 from benchmarks.processes import Contender, Failed, Run, Spread, ratios, take_turns
 from dev import release_tree
 from tests.fakes.git_server import GitServer
@@ -39,26 +39,28 @@ WALL, CPU = attrgetter("wall_s"), attrgetter("cpu_s")
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What a ratio may be at most, and what it should be."""
+    """What a ratio or a time in seconds may be at most, and what it should be."""
 
     at_most: float | None = None
     aim: float | None = None
 
-    def judge(self, ratio: float) -> str:
+    def judge(self, found: float) -> str:
         words = [
-            f"{name} {value:g} {'met' if ratio <= value else 'MISSED'}"
+            f"{name} {value:g} {'met' if found <= value else 'MISSED'}"
             for name, value in (("budget", self.at_most), ("aim", self.aim))
             if value is not None
         ]
         return ", ".join(words)
 
 
-# By row and by what a detection is compared with. A small repository has no aim against git: there
-# it is the start of a Python that is measured.
+# By row and by what a detection is compared with; 'seconds' is its wall time alone. A small
+# repository has no aim against git: there it is the start of a Python that is measured.
 BUDGETS = {
     ("small", "peer"): Budget(at_most=0.6, aim=0.45),
     ("large", "peer"): Budget(at_most=0.65),
     ("large", "git diff"): Budget(aim=4),
+    ("digests-small", "seconds"): Budget(at_most=0.1),
+    ("digests", "seconds"): Budget(at_most=0.5),
     ("acquire", "time"): Budget(at_most=0.1),
     ("acquire", "bytes"): Budget(at_most=0.35),
 }
@@ -76,39 +78,77 @@ class Setting:
     runs: int
 
 
-def _compared(name: str, case: repositories.Case, setting: Setting) -> dict[str, Any]:
+def _compared(case: repositories.Case, setting: Setting, *, peer: bool) -> dict[str, Any]:
     """A row in which everything is in the checkout already."""
     made = repositories.make(case, setting.cache)
-    scratch = setting.scratch / name
+    scratch = setting.scratch / case.name
     scratch.mkdir()
     ours = contenders.detect(setting.machine, setting.library, made, scratch)
     others = [contenders.git_diff(setting.machine, made, scratch)]
-    if setting.peer:
+    if setting.peer and peer:
         others.append(contenders.peer(setting.machine, setting.peer, made, scratch))
     warm_up = min(3, setting.runs)
     taken = take_turns([*others, ours], runs=setting.runs, warm_up=warm_up)
 
-    title = f"{name}: {made.files:,} files, {len(case.images)} images, {made.changed:,} changed"
+    title = (
+        f"{case.name}: {made.files:,} files, {len(case.images)} images, {made.changed:,} changed"
+    )
     print(f"\n{title}; {setting.runs} runs each, in turn, after {warm_up} to warm up")
     _print_table(taken)
-    found = _print_ratios(name, taken, ours, others)
+    found = _print_ratios(case.name, taken, ours, others)
     print(f"all decide the same: build {len(case.builds)} of {len(case.images)}")
     return {"ratios": found, "runs": _as_json(taken)}
 
 
 def small(setting: Setting) -> dict[str, Any]:
-    """A monorepo like the running example, one file changed."""
-    return _compared("small", repositories.SMALL, setting)
+    """A monorepo like the running example, one file changed; its lists decide."""
+    return _compared(cases.SMALL, setting, peer=True)
 
 
 def large(setting: Setting) -> dict[str, Any]:
-    """A thousand packages, sixty images, five thousand files changed."""
-    return _compared("large", repositories.LARGE, setting)
+    """A thousand packages, sixty images, five thousand files changed; their lists decide."""
+    return _compared(cases.LARGE, setting, peer=True)
+
+
+def digests_small(setting: Setting) -> dict[str, Any]:
+    """The small one without lists: input digests decide. A path filter has nothing like it."""
+    return _compared(cases.DIGESTS_SMALL, setting, peer=False)
+
+
+def digests(setting: Setting) -> dict[str, Any]:
+    """The large one without lists; some of its images copy everything."""
+    return _compared(cases.DIGESTS, setting, peer=False)
+
+
+def growth(setting: Setting) -> dict[str, Any]:
+    """How time and memory grow with the files of the repository; input digests decide."""
+    return _grown([case for case in cases.GROWTH if not case.sparse], setting)
+
+
+def million(setting: Setting) -> dict[str, Any]:
+    """The last step of that: a million files."""
+    return _grown([case for case in cases.GROWTH if case.sparse], setting)
+
+
+def _grown(sizes: Sequence[repositories.Case], setting: Setting) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    runs = max(1, setting.runs // 3)
+    print(f"\ngrowth: sixty images, a quarter of the packages changed; {runs} runs each")
+    for case in sizes:
+        made = repositories.make(case, setting.cache)
+        scratch = setting.scratch / f"growth-{case.name}"
+        scratch.mkdir()
+        ours = contenders.detect(setting.machine, setting.library, made, scratch)
+        ours = replace(ours, name=f"{made.files:,}")
+        taken = take_turns([ours], runs=runs, warm_up=1)
+        _print_table(taken, head=not found)
+        found |= _as_json(taken)
+    return {"runs": found}
 
 
 def acquire(setting: Setting) -> dict[str, Any]:
     """No checkout: what detection fetches, against a checkout of depth 1 and the base."""
-    made = repositories.make(repositories.LARGE, setting.cache)
+    made = repositories.make(cases.LARGE, setting.cache)
     scratch = setting.scratch / "acquire"
     workspace = scratch / "nothing"
     workspace.mkdir(parents=True)
@@ -153,13 +193,21 @@ def acquire(setting: Setting) -> dict[str, Any]:
 ROWS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "small": small,
     "large": large,
+    "digests-small": digests_small,
+    "digests": digests,
+    "growth": growth,
     "acquire": acquire,
+    "million": million,
 }
+WHEN_ASKED = ("million",)  # its repository takes minutes to make, and 2 GB
 
 
-def _print_table(taken: Mapping[str, Sequence[Run]], *, peak: bool = True) -> None:
-    columns = " ".join(f"{head:>8} {'(least–most)':<16}" for head in ("wall ms", "cpu ms"))
-    print(f"  {'':<10} {columns} {'peak MiB' if peak else ''}".rstrip())
+def _print_table(
+    taken: Mapping[str, Sequence[Run]], *, peak: bool = True, head: bool = True
+) -> None:
+    if head:
+        columns = " ".join(f"{name:>8} {'(least–most)':<16}" for name in ("wall ms", "cpu ms"))
+        print(f"  {'':<10} {columns} {'peak MiB' if peak else ''}".rstrip())
     for name, runs in taken.items():
         cells = [f"  {name:<10}"]
         for figure in (WALL, CPU):
@@ -174,6 +222,9 @@ def _print_ratios(
     row: str, taken: Mapping[str, Sequence[Run]], ours: Contender, others: Sequence[Contender]
 ) -> dict[str, Any]:
     found = {}
+    seconds = Spread.of([run.wall_s for run in taken[ours.name]])
+    if budget := BUDGETS.get((row, "seconds")):
+        _print_ratio("wall in seconds", seconds, budget)
     for other in others:
         wall = ratios(taken[ours.name], taken[other.name], WALL)
         cpu = ratios(taken[ours.name], taken[other.name], CPU)
@@ -194,7 +245,7 @@ def _as_json(taken: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
 
 def show_imports(setting: Setting) -> None:
     """Which imports of a detection take how long, the slowest first."""
-    made = repositories.make(repositories.SMALL, setting.cache)
+    made = repositories.make(cases.SMALL, setting.cache)
     scratch = setting.scratch / "imports"
     scratch.mkdir()
     ours = contenders.detect(setting.machine, setting.library, made, scratch)
@@ -247,7 +298,8 @@ def main(argv: Sequence[str]) -> int:
     """Measure, print, and write the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--peer", type=Path, metavar="FILE", help="dist/index.js of paths-filter")
-    parser.add_argument("--rows", default=",".join(ROWS), help="which, by commas; default: all")
+    usual = ",".join(row for row in ROWS if row not in WHEN_ASKED)
+    parser.add_argument("--rows", default=usual, help=f"which, by commas; default: {usual}")
     parser.add_argument("--runs", type=int, default=21, help="runs of each contender; default: 21")
     parser.add_argument(
         "--library", type=Path, metavar="FOLDER", help="a release tree; default: one of this tree"

@@ -140,8 +140,9 @@ def _remarks(config: Config, inputs: Mapping[str, ImageInputs], tree: Tree) -> I
         for why in inputs[image.name].remarks:
             yield Remark(message=f"{image.name}: {why}", where=image.where)
     reads = {name: one.reads for name, one in inputs.items()}
+    narrowed = {name: one.read for name, one in inputs.items()}
     yield from dockerfile_remarks(config, reads)
-    yield from blind_spot_remarks(config, reads, tree, changed=None)
+    yield from blind_spot_remarks(config, reads, tree, changed=None, narrowed=narrowed)
 
 
 def _inputs_or_none(sources: Sources, config: Config, commit: str) -> dict[str, ImageInputs]:

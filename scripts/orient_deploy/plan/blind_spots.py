@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orient_deploy.inputs.reads import Reads
     from orient_deploy.inputs.tree import Tree
 
+NOTHING: Mapping[str, Positions] = {}
 SPOTS_SHOWN = 3  # of one image; the rest is counted
 NAMES_SHOWN = 3
 
@@ -34,13 +35,16 @@ class BlindSpot:
     unwatched: Positions
 
 
-def blind_spots(image: Image, config: Config, reads: Reads, tree: Tree) -> tuple[BlindSpot, ...]:
+def blind_spots(
+    image: Image, config: Config, reads: Reads, tree: Tree, read: Positions
+) -> tuple[BlindSpot, ...]:
     """By line; each file once, at the first line that reads it. None where `auto` is in the list,
-    or where it is not known what is read. What `ignore` takes out is left alone on purpose.
+    or where it is not known what is read. `read` is what counts of all that is read. What `ignore`
+    takes out is left alone on purpose.
     """
     if any(pattern.text == AUTO for pattern in image.watch) or reads.widened:
         return ()
-    rest = reads.positions
+    rest = read
     for patterns in (image.watch, config.watch_all, config.ignore):
         if patterns:
             texts = [pattern.text for pattern in patterns]
@@ -73,18 +77,23 @@ def dockerfile_remarks(config: Config, reads: Mapping[str, Reads]) -> list[Remar
 
 
 def blind_spot_remarks(
-    config: Config, reads: Mapping[str, Reads], tree: Tree, *, changed: Sequence[str] | None
+    config: Config,
+    reads: Mapping[str, Reads],
+    tree: Tree,
+    *,
+    changed: Sequence[str] | None,
+    narrowed: Mapping[str, Positions] = NOTHING,
 ) -> list[Remark]:
     """A remark at each such line of a Dockerfile; of each image the first few.
 
     `changed` are the files that changed, where lists decide alone: a line that reads one of them
     comes first, for its image is kept though it should not be. None: input digests decide, and
-    count what is read in any case.
+    count what is read in any case. `narrowed` is what `inputs: workspace` leaves of what is read.
     """
     found = [
-        (image, blind_spots(image, config, reads[image.name], tree))
+        (image, blind_spots(image, config, one, tree, narrowed.get(image.name, one.positions)))
         for image in config.images
-        if image.name in reads
+        if (one := reads.get(image.name)) is not None
     ]
     if not any(spots for _, spots in found):
         return []

@@ -371,8 +371,8 @@ def _what_now(gate: Gate) -> str:
     )
     if gate.recorded:
         return (
-            f"Nothing was deployed: **{old}**. Re-run the failed jobs, or mend what failed and push: "
-            "the next run builds whatever has no image."
+            f"Nothing was deployed: **{old}**. Re-run the failed jobs, or mend what failed and "
+            "push: the next run builds whatever has no image."
         )
     waiting = [one.name for one in gate.outcomes]
     forced = f", then dispatch the workflow for {escape(listed(waiting))}" if waiting else ""

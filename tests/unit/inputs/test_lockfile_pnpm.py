@@ -205,6 +205,16 @@ def test_a_reading_is_that_of_a_yaml_parser(content: str) -> None:
     assert sum(map(len, needed.values())) > 0
 
 
+def test_a_lockfile_that_somebody_had_formatted_is_read_alike() -> None:
+    """With other quotes, and blanks inside braces."""
+    content = NINE.replace("'", '"').replace("{", "{ ").replace("}", " }").replace("{  }", "{}")
+    asked, needed, _ = yaml_reading(content)
+    lock = lock_of(content)
+
+    assert our_reading(lock) == (asked, needed) == our_reading(lock_of(NINE))
+    assert lock.entries(lock.importers) == lock_of(NINE).entries(lock.importers)
+
+
 def test_each_kind_of_version_leads_where_it_belongs() -> None:
     lock = lock_of(NINE)
 

@@ -274,6 +274,12 @@ def test_watched_files_count_by_content() -> None:
     assert changed(config, files, edit={"other": "p", "docks/a": "a"}) == set()
 
 
+def test_a_file_called_auto_is_not_meant() -> None:
+    files: Files = {"Dockerfile": "FROM a\n", "auto": "a"}
+
+    assert changed("version: 1\nimages: {web: {}}\n", files, edit={"auto": "b"}) == set()
+
+
 # --- images that are built on images
 
 SIBLINGS = [
@@ -307,6 +313,7 @@ BASES = [
     pytest.param("FROM ghcr.io/acme/hub:5000/base", False, id="a-port-is-no-tag"),
     pytest.param("FROM acme/hub", True, id="docker-hub"),
     pytest.param("FROM index.docker.io/acme/hub:1", True, id="docker-hub-by-its-old-name"),
+    pytest.param("FROM official:3", True, id="docker-hub-without-an-owner"),
     pytest.param("FROM localhost:5000/local:1", True, id="a-registry-with-a-port"),
     pytest.param("FROM ghcr.io/acme/monorepo/unnamed", True, id="without-a-repository-of-its-own"),
     pytest.param("FROM ghcr.io/fork/monorepo/unnamed:v1", True, id="the-same-in-a-fork"),
@@ -325,6 +332,7 @@ images:
   one: {context: base, repository: ghcr.io/acme/base}
   two: {context: base, repository: docker.io/acme/hub}
   three: {context: base, repository: "localhost:5000/local"}
+  four: {context: base, repository: docker.io/library/official}
   unnamed: {context: base}
   top: {context: top}
 """
@@ -333,7 +341,7 @@ images:
         "base/a": "a",
         "top/Dockerfile": f"{dockerfile}\n",
     }
-    lower = {"one", "two", "three", "unnamed"}
+    lower = {"one", "two", "three", "four", "unnamed"}
 
     assert changed(config, files, edit={"base/a": "b"}) == lower | ({"top"} if is_base else set())
 
@@ -553,6 +561,17 @@ def test_a_list_adds_to_a_workspace() -> None:
     config = NARROW.replace("inputs: workspace", "inputs: workspace, watch: [README.md]")
 
     assert changed(config, NARROW_FILES, edit={"README.md": "new"}) == {"web"}
+    assert inputs_of(config, NARROW_FILES)["web"].why("README.md") == "watched by README.md"
+
+
+def test_the_innermost_workspace_narrows() -> None:
+    config = "version: 1\nimages: {web: {dockerfile: site/Dockerfile, inputs: workspace}}\n"
+    inner = {f"site/{path}": content for path, content in WORKSPACE_FILES.items()}
+    inner["site/Dockerfile"] = "FROM node:22\nCOPY . .\nRUN pnpm --filter @acme/web install\n"
+    files: Files = {**WORKSPACE_FILES, **inner}
+
+    assert changed(config, files, edit={"site/packages/core/index.ts": "new"}) == {"web"}
+    assert changed(config, files, edit={"site/packages/bot/index.ts": "new"}) == set()
 
 
 def test_where_no_workspace_is_everything_read_counts_and_it_is_said() -> None:
@@ -634,10 +653,10 @@ DIFFERENCES = [
     pytest.param({}, {}, id="nothing"),
     pytest.param({"docs/a.md": "new"}, {}, id="nothing-that-counts"),
     pytest.param(
-        {"web/index.ts": "new", "shared/a.ts": None, "web/z\n": "z", "web/\udcff": "y"},
+        {"shared/a.ts": "new", "web/Index.ts": None, "web/z\n": "z", "web/\udcff": "y"},
         {
             "shared/a.ts": "read by docker/Dockerfile line 3",
-            "web/index.ts": "read by docker/Dockerfile line 6",
+            "web/Index.ts": "read by docker/Dockerfile line 6",
             "web/z\n": "read by docker/Dockerfile line 6",
             "web/\udcff": "read by docker/Dockerfile line 6",
         },

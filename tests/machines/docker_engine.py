@@ -143,7 +143,7 @@ def _place() -> Iterator[tuple[int, Path]]:
 
 
 def _remove(folder: Path) -> None:
-    subprocess.run(as_root("rm", "-rf", "--one-file-system", folder), check=True, timeout=120)
+    subprocess.run(as_root("rm", "-rf", "--one-file-system", folder), check=True, timeout=600)
 
 
 @contextmanager

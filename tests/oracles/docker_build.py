@@ -205,6 +205,7 @@ class Builder:
         )
         for name in names:
             shutil.rmtree(self.folder / name)
+            shutil.rmtree(self.folder / f"{name}-contexts")
         error = ""
         if done.returncode != 0:
             error = "\n".join(x for x in done.stderr.splitlines() if x.startswith("ERROR"))
@@ -228,11 +229,11 @@ class Builder:
         for change in build.changes:
             _apply(change, folder, name, attempt)
         contexts = {
-            key: value if "://" in value else str(folder / value)
+            key: value if "://" in value else self._alias(name, key, folder / value)
             for key, value in case.contexts.items()
         }
         target = {
-            "context": str(folder / case.context),
+            "context": self._alias(name, "main", folder / case.context),
             "dockerfile": str(folder / case.dockerfile),
             "target": case.target,
             "args": dict(case.args),
@@ -240,6 +241,17 @@ class Builder:
             "output": ["type=cacheonly"],
         }
         return {key: value for key, value in target.items() if value}
+
+    def _alias(self, name: str, key: str, context: Path) -> str:
+        """A path to the context whose last word no other has.
+
+        Builders keep what they were sent by that word, and what another context of it left there
+        can make a step miss that reads no change.
+        """
+        link = self.folder / f"{name}-contexts" / re.sub(r"\W", "_", f"{name}-{key}")
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(context)
+        return str(link)
 
 
 def measure(builder: Builder, cases: Sequence[Case]) -> list[Measured]:

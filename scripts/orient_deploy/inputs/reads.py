@@ -344,13 +344,16 @@ class _Resolving:
         if parsed is None:
             taken = Demand(refused=(Widened(line=0, why="its content was not read"),))
         else:
-            taken = demand(
-                parsed,
-                target=image.target,
-                build_args=image.build_args,
-                platforms=image.platforms,
-                contexts=image.contexts,
-            )
+            try:
+                taken = demand(
+                    parsed,
+                    target=image.target,
+                    build_args=image.build_args,
+                    platforms=image.platforms,
+                    contexts=image.contexts,
+                )
+            except RecursionError:
+                taken = Demand(refused=(Widened(line=0, why="it is nested too deeply"),))
         beside = f"{image.dockerfile}{IGNORE_FILE}"
         main = self._context(image.context)
         ignore_file = self._ignore_file(beside, shared.root) or self._ignore_file(IGNORE_FILE, main)

@@ -6,6 +6,8 @@ lists that decide alone are taken at their word.
 
 from __future__ import annotations
 
+import re
+
 from orient_deploy.config.model import AUTO, Location
 from orient_deploy.inputs.patterns import compile_patterns
 from orient_deploy.inputs.positions import Positions
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from orient_deploy.inputs.tree import Tree
 
 NOTHING: Mapping[str, Positions] = {}
+_WILDCARD = re.compile(r"[*?\[]")
 SPOTS_SHOWN = 3  # of one image; the rest is counted
 NAMES_SHOWN = 3
 
@@ -64,16 +67,32 @@ def blind_spots(
 
 
 def dockerfile_remarks(config: Config, reads: Mapping[str, Reads]) -> list[Remark]:
-    """What could not be told of the Dockerfiles, so that more counts than is read."""
-    return [
-        Remark(
-            message=f"{image.name}: {one.why}, so more may count for it than is read",
-            where=Location(file=image.dockerfile, line=max(one.line, 1), column=1),
-        )
-        for image in config.images
-        if image.name in reads and reads[image.name].dockerfile is not None
-        for one in reads[image.name].widened[:SPOTS_SHOWN]
-    ]
+    """What could not be told of the Dockerfiles, so that more counts than is read; and what they
+    take that the commit does not have, where nobody says what counts instead.
+
+    Something makes that before the build, of files that are not seen. A pattern that finds nothing
+    is common, and takes nothing.
+    """
+    remarks = []
+    for image in config.images:
+        one = reads.get(image.name)
+        if one is None or one.dockerfile is None:
+            continue
+        told = [(at.line, f"{at.why}, so more may count for it than is read") for at in one.widened]
+        if all(pattern.text == AUTO for pattern in image.watch):
+            told += [
+                (
+                    at.line,
+                    f"the commit does not have {shortened(at.source)}: a change of what that is "
+                    "made from builds nothing, unless `watch` has it beside auto",
+                )
+                for at in one.missing
+                if not at.ignored and not _WILDCARD.search(at.source)
+            ]
+        for line, message in told[:SPOTS_SHOWN]:
+            where = Location(file=image.dockerfile, line=max(line, 1), column=1)
+            remarks.append(Remark(message=f"{image.name}: {message}", where=where))
+    return remarks
 
 
 def blind_spot_remarks(

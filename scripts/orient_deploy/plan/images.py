@@ -88,6 +88,9 @@ def _by_digest(
         return True, f"nothing to compare with: {known.base.reason}{doubt}"
     if not known.base_digest or known.base_digest != known.digest:
         return True, _why_different(image, known, facts) + doubt
+    redefined = image_redefined(image, facts)
+    if redefined:  # its repository, say: that is no part of the digest
+        return True, redefined + doubt
     return False, f"unchanged since {known.base.commit[:SHORT]}{doubt}"
 
 

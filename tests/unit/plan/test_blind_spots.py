@@ -86,3 +86,31 @@ def test_what_cannot_be_told_is_said_instead() -> None:
 
     assert only.startswith("Dockerfile:3:1: a: what …")
     assert only.endswith("so more may count for it than is read")
+
+
+@pytest.mark.parametrize(
+    ("source", "watch", "expected"),
+    [
+        pytest.param("pkg", "[auto]", True, id="made-before-the-build"),
+        pytest.param("pkg*", "[auto]", False, id="a-pattern-may-find-nothing"),
+        pytest.param("pkg", "[auto, 'lib/**']", False, id="who-watches-knows"),
+    ],
+)
+def test_a_source_that_the_commit_lacks_is_told(source: str, watch: str, expected: bool) -> None:
+    found = said(watch, files=FILES | {"Dockerfile": f"FROM scratch\nCOPY {source} /\n"})
+
+    assert found == (
+        [
+            "Dockerfile:2:1: a: the commit does not have pkg: a change of what that is made from "
+            "builds nothing, unless `watch` has it beside auto"
+        ]
+        if expected
+        else []
+    )
+
+
+def test_a_dockerfile_of_any_depth_is_a_doubt_and_no_fault() -> None:
+    stages = "".join(f"FROM s{at} AS s{at + 1}\nCOPY --from=s{at} / /\n" for at in range(4000))
+    files = FILES | {"Dockerfile": f"FROM scratch AS s0\n{stages}"}
+
+    assert all("more may count" in one for one in said("[auto]", files=files))

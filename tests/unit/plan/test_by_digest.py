@@ -178,6 +178,17 @@ def test_a_new_definition_is_the_reason_where_no_file_changed() -> None:
     assert found.reason == "its configuration changed: target, repository"
 
 
+@pytest.mark.parametrize("record", [UNUSED, REFUSED], ids=["no-records", "refused"])
+def test_an_image_that_goes_elsewhere_is_built(record: Record) -> None:
+    """Its inputs are the same, and where it is to be nobody has it."""
+    before = RECORDS.replace("orient/dashboard", "elsewhere/dashboard")
+
+    found = dashboard(plan(base_text=before, dashboard=facts(record=record)))
+
+    assert found.build
+    assert found.reason.startswith("its configuration changed: repository")
+
+
 def test_a_narrow_list_never_keeps_an_image_that_reads_more() -> None:
     outside = Difference(path="AGENTS.md", why="read by packages/dashboard/Dockerfile line 9")
 

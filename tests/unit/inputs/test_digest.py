@@ -95,14 +95,17 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> RepositoryBuilder:
     return RepositoryBuilder(tmp_path_factory.mktemp("digests") / "origin.git")
 
 
-def by_git(builder: RepositoryBuilder, commit: str, config: str) -> dict[str, ImageInputs]:
-    """As a detection computes them."""
+def by_git(
+    builder: RepositoryBuilder, commit: str, config: str, *, head: str = ""
+) -> dict[str, ImageInputs]:
+    """As a detection computes them, of the head or of the base that it is compared with."""
     git = Git({})
     with Repository(
         git, discover(git, str(builder.directory)), temporary=str(builder.directory.parent)
     ) as repository:
         parsed = parse(config, source="c.yml")
-        return Sources(repository, commit).inputs(parsed, commit)
+        sources = Sources(repository, head, commit) if head else Sources(repository, commit)
+        return sources.inputs(parsed, commit)
 
 
 def by_libgit(builder: RepositoryBuilder, commit: str, config: str) -> dict[str, ImageInputs]:
@@ -131,6 +134,19 @@ def test_everyone_computes_the_same(monorepo: Monorepo, builder: RepositoryBuild
     assert digests_of(text, monorepo.files) == found
     page = input_digest.Commit(builder.directory, commit, monorepo.config)
     assert {name: page.digest(name) for name in found} == found
+
+
+@settings(max_examples=15)
+@given(base=generated(), head=generated())
+def test_a_base_is_read_by_what_changed_since(
+    base: Monorepo, head: Monorepo, builder: RepositoryBuilder
+) -> None:
+    text = text_of(base.config)
+    before = builder.commit(base.files, parents=[])
+    after = builder.commit(head.files, parents=[])
+    found = by_git(builder, before, text, head=after)
+
+    assert {name: one.digest for name, one in found.items()} == digests_of(text, base.files)
 
 
 # --- properties

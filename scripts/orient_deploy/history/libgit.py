@@ -163,7 +163,8 @@ class Commits:
             if data is None:
                 raise _broken(f"tree {oid.hex()[:SHORT]}")
             known = {
-                name: (mode.zfill(6), child) for mode, name, child in _TREE_ENTRY.findall(data)
+                name: (_MODES.get(mode) or _mode(mode), child)
+                for mode, name, child in _TREE_ENTRY.findall(data)
             }
             self._held += 3 * len(data)
             self._folders[oid] = known
@@ -181,7 +182,18 @@ class Commits:
 
 # A tree object's entry: mode, blank, name, zero, id of SHA-1.
 _TREE_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+# What git writes today, as `git ls-tree` prints it.
+_MODES = {b"40000": FOLDER, **{one: one for one in (b"100644", b"100755", b"120000", SUBMODULE)}}
 _COMMITTED = re.compile(rb"^committer .*> ?(-?\d+)", re.MULTILINE)
+
+
+def _mode(mode: bytes) -> bytes:
+    """A mode that early or other tools wrote (100664), as git takes it."""
+    number = int(mode, 8)
+    kind = number & 0o170000
+    if kind == 0o100000:
+        return b"100755" if number & 0o100 else b"100644"
+    return {0o120000: b"120000", 0o040000: FOLDER}.get(kind, SUBMODULE)
 
 
 def _parse_commit(commit: str, data: bytes) -> Commit:

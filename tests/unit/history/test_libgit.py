@@ -71,6 +71,33 @@ def test_every_commit_is_as_git_lists_it(
             assert commits.changes(base, head) == repository.changes(base, head)
 
 
+def test_modes_of_early_tools_are_taken_as_git_takes_them(tmp_path: Path) -> None:
+    builder = RepositoryBuilder(tmp_path / "origin.git")
+    first = builder.commit({"a": "content"})
+    blob = bytes.fromhex(builder.git("rev-parse", f"{first}:a"))
+    folder = bytes.fromhex(builder.git("rev-parse", f"{first}^{{tree}}"))
+
+    def commit(*entries: tuple[str, bytes]) -> str:
+        tree = b"".join(
+            f"{mode} {number}".encode() + b"\0" + oid for number, (mode, oid) in enumerate(entries)
+        )
+        oid = builder.git(
+            *("hash-object", "-t", "tree", "-w", "--stdin", "--literally"), stdin=tree
+        )
+        header = f"tree {oid}\nauthor A <a@b.c> 1 +0000\ncommitter A <a@b.c> 1 +0000\n\n"
+        return builder.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=header.encode())
+
+    early = ("100664", "100600", "100775", "100700", "120777", "160777")
+    old = commit(*[(mode, blob) for mode in early], ("40755", folder), ("040000", folder))
+    usual = ("100644", "100644", "100755", "100755", "120000", "160000")
+    new = commit(*[(mode, blob) for mode in usual], ("40000", folder), ("40000", folder))
+
+    with readers(builder.directory, tmp_path) as (repository, commits):
+        for one in (old, new):
+            assert commits.entries(one) == repository.compare("", one)[1]
+        assert commits.changes(old, new) == repository.changes(old, new) == ()
+
+
 def test_a_long_history_forgets_and_says_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -475,6 +475,14 @@ CLOSURES = [
         {"all", "bot", "small", "fetch"},
         id="the-manifest-of-a-package-counts-by-its-bytes",
     ),
+    pytest.param(
+        {"packages/new/package.json": '{"name": "@acme/new"}'}, {"all"}, id="another-package"
+    ),
+    pytest.param(
+        {"packages/new/package.json": "{"},
+        {"all", "web", "bot", "small"},
+        id="another-package-that-cannot-be-read",
+    ),
     pytest.param({"packages/bot/index.ts": "new"}, {*READERS, "plain"} - {"web"}, id="a-file"),
 ]
 

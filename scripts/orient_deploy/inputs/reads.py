@@ -263,7 +263,7 @@ class _Context(Scope):
 
     def _by_level(self, names: list[str]) -> tuple[_Place, list[tuple[str, range]]]:
         fixed = 0
-        while not has_wildcard(names[fixed]):
+        while fixed < len(names) and not has_wildcard(names[fixed]):
             fixed += 1
         start = self.follow("/".join(names[:fixed]))
         level = [(start.path, start.found)] if start.found else []

@@ -15,7 +15,6 @@ from orient_deploy.inputs.reads import resolve_reads, wanted_for_reads
 from orient_deploy.inputs.siblings import Siblings
 from orient_deploy.inputs.stages import MAIN
 from orient_deploy.inputs.workspace import read_workspaces, wanted_for_workspaces
-from orient_deploy.record import dataclass
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -29,15 +28,35 @@ if TYPE_CHECKING:
     Read = Callable[[str], bytes | None]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Difference:
     """A file that makes an image another one, and how it comes to count.
 
-    Of a file that itself is the same `why` says 'newly read by …' or 'no longer watched by …'.
+    Of a file that itself is the same `why` says 'newly read by …' or 'no longer watched by …'. A
+    push may touch thousands of files, of which a few are shown: `why` may be what tells it when
+    it is asked.
     """
 
-    path: str
-    why: str  # 'read by packages/dashboard/Dockerfile line 48', or 'watched by packages/**'
+    __slots__ = ("_why", "path")
+
+    def __init__(self, *, path: str, why: str | Callable[[str], str]) -> None:
+        self.path = path
+        self._why = why
+
+    @property
+    def why(self) -> str:
+        """'read by packages/dashboard/Dockerfile line 48', or 'watched by packages/**'."""
+        if not isinstance(self._why, str):
+            self._why = self._why(self.path)
+        return self._why
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Difference) and (self.path, self.why) == (other.path, other.why)
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        return f"Difference(path={self.path!r}, why={self.why!r})"
 
 
 class ImageInputs:
@@ -142,10 +161,12 @@ def differences(now: ImageInputs, before: ImageInputs) -> tuple[Difference, ...]
         for name in here.keys() | there.keys()
         for row in {*here.get(name, ())} ^ {*there.get(name, ())}
     }
-    return tuple(
-        Difference(path=path, why=_why_different(path, now, before))
-        for path in sorted(paths, key=lambda path: path.encode("utf-8", "surrogateescape"))
-    )
+
+    def why(path: str) -> str:
+        return _why_different(path, now, before)
+
+    in_order = sorted(paths, key=lambda path: path.encode("utf-8", "surrogateescape"))
+    return tuple([Difference(path=path, why=why) for path in in_order])
 
 
 def _why_different(path: str, now: ImageInputs, before: ImageInputs) -> str:

@@ -52,8 +52,13 @@ def detect(
     *,
     server: str = "https://github.com",
     workspace: Path | None = None,
+    event: str = "push",
 ) -> Contender:
-    """The action `detect` of a release tree, in the checkout or in another workspace."""
+    """The action `detect` of a release tree, in the checkout or in another workspace.
+
+    Of a push it must build what that changed. No other event names a base: there it looks at one
+    commit alone, and must build everything.
+    """
     workspace = workspace or made.checkout
     files = _RunnerFiles(scratch / "detect")
     return Contender(
@@ -61,6 +66,7 @@ def detect(
         command=[machine.bash, str(library / "scripts" / "run"), "detect"],
         environment={
             **_runner(machine, made, workspace, files),
+            "GITHUB_EVENT_NAME": event,
             "GITHUB_SERVER_URL": server,
             # As actions/detect/action.yml sets them when a workflow gives no input.
             "INPUT_CONFIG": ".github/orient-deploy.yml",
@@ -71,7 +77,7 @@ def detect(
         directory=workspace,
         output=files.folder / "log",
         before=files.empty,
-        after=files.expect(made, "images"),
+        after=files.expect("images", made.builds(event)),
     )
 
 
@@ -97,7 +103,7 @@ def peer(machine: Machine, script: Path, made: Made, scratch: Path) -> Contender
         directory=made.checkout,
         output=files.folder / "log",
         before=files.empty,
-        after=files.expect(made, "changes"),
+        after=files.expect("changes", made.builds("push")),
     )
 
 
@@ -159,13 +165,13 @@ class _RunnerFiles:
         self.output.write_bytes(b"")
         self.summary.write_bytes(b"")
 
-    def expect(self, made: Made, name: str) -> Callable[[], None]:
-        """A check that the output `name`, a JSON list, holds what the push must build."""
+    def expect(self, name: str, builds: frozenset[str]) -> Callable[[], None]:
+        """A check that the output `name`, a JSON list, holds what must be built."""
 
         def check() -> None:
             found = frozenset(json.loads(runner_files.outputs(self.output.read_bytes())[name]))
-            if found != made.case.builds:
-                wrong = ", ".join(sorted(found ^ made.case.builds))
+            if found != builds:
+                wrong = ", ".join(sorted(found ^ builds))
                 raise WrongDecision(f"{self.folder.name} decided wrongly about {wrong}")
 
         return check

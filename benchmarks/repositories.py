@@ -61,6 +61,10 @@ class Made:
     files: int
     changed: int  # rows of a comparison without renames
 
+    def builds(self, event: str) -> frozenset[str]:
+        """What an event must build: everything where there is nothing to compare with."""
+        return self.case.builds if event == "push" else frozenset(self.case.images)
+
     @property
     def full_name(self) -> str:
         return f"acme/{self.case.name}"

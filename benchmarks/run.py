@@ -78,12 +78,14 @@ class Setting:
     runs: int
 
 
-def _compared(case: repositories.Case, setting: Setting, *, peer: bool) -> dict[str, Any]:
+def _compared(
+    row: str, case: repositories.Case, setting: Setting, *, peer: bool, event: str = "push"
+) -> dict[str, Any]:
     """A row in which everything is in the checkout already."""
     made = repositories.make(case, setting.cache)
-    scratch = setting.scratch / case.name
+    scratch = setting.scratch / row
     scratch.mkdir()
-    ours = contenders.detect(setting.machine, setting.library, made, scratch)
+    ours = contenders.detect(setting.machine, setting.library, made, scratch, event=event)
     others = [contenders.git_diff(setting.machine, made, scratch)]
     if setting.peer and peer:
         others.append(contenders.peer(setting.machine, setting.peer, made, scratch))
@@ -91,33 +93,39 @@ def _compared(case: repositories.Case, setting: Setting, *, peer: bool) -> dict[
     taken = take_turns([*others, ours], runs=setting.runs, warm_up=warm_up)
 
     title = (
-        f"{case.name}: {made.files:,} files, {len(case.images)} images, {made.changed:,} changed"
+        f"{row}: {made.files:,} files, {len(case.images)} images"
+        f"{f', {made.changed:,} changed' if event == 'push' else ', one commit'}"
     )
     print(f"\n{title}; {setting.runs} runs each, in turn, after {warm_up} to warm up")
     _print_table(taken)
-    found = _print_ratios(case.name, taken, ours, others)
-    print(f"all decide the same: build {len(case.builds)} of {len(case.images)}")
+    found = _print_ratios(row, taken, ours, others)
+    print(f"all decide the same: build {len(made.builds(event))} of {len(case.images)}")
     return {"ratios": found, "runs": _as_json(taken)}
 
 
 def small(setting: Setting) -> dict[str, Any]:
     """A monorepo like the running example, one file changed; its lists decide."""
-    return _compared(cases.SMALL, setting, peer=True)
+    return _compared("small", cases.SMALL, setting, peer=True)
 
 
 def large(setting: Setting) -> dict[str, Any]:
     """A thousand packages, sixty images, five thousand files changed; their lists decide."""
-    return _compared(cases.LARGE, setting, peer=True)
+    return _compared("large", cases.LARGE, setting, peer=True)
 
 
 def digests_small(setting: Setting) -> dict[str, Any]:
     """The small one without lists: input digests decide. A path filter has nothing like it."""
-    return _compared(cases.DIGESTS_SMALL, setting, peer=False)
+    return _compared("digests-small", cases.DIGESTS_SMALL, setting, peer=False)
 
 
 def digests(setting: Setting) -> dict[str, Any]:
-    """The large one without lists; some of its images copy everything."""
-    return _compared(cases.DIGESTS, setting, peer=False)
+    """The large one without lists, one commit of it; some of its images copy everything."""
+    return _compared("digests", cases.DIGESTS, setting, peer=False, event="schedule")
+
+
+def digests_push(setting: Setting) -> dict[str, Any]:
+    """The same of both ends of a push, and what differs."""
+    return _compared("digests-push", cases.DIGESTS, setting, peer=False)
 
 
 def growth(setting: Setting) -> dict[str, Any]:
@@ -195,6 +203,7 @@ ROWS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "large": large,
     "digests-small": digests_small,
     "digests": digests,
+    "digests-push": digests_push,
     "growth": growth,
     "acquire": acquire,
     "million": million,

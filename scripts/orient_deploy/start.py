@@ -26,4 +26,16 @@ def start(*words: str) -> None:
     sys.path.extend(filter(None, libraries))
     from orient_deploy.commands.main import main
 
-    sys.exit(main([*words, *sys.argv[1:]]))
+    _leave(main([*words, *sys.argv[1:]]))
+
+
+def _leave(code: int) -> None:
+    """End without taking down what Python has set up, which takes as long as a fifth of a short
+    run. Nothing waits for that: files are closed, and children have ended."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed by whoever started us
+                stream.flush()
+    except (OSError, ValueError):
+        sys.exit(code)
+    os._exit(code)

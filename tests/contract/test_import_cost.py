@@ -24,7 +24,9 @@ HEAVY = {
 
 # Runs a launcher as Python would, then tells what was imported: importtime misses import_module().
 PROBE = """
+import os
 import sys
+os._exit = sys.exit  # which a launcher ends with, and nothing would come after it
 launcher, report = sys.argv.pop(1), sys.argv.pop(1)
 try:
     with open(launcher, encoding="utf-8") as file:

@@ -353,7 +353,9 @@ def _read_config(path: str, root: str, event: Event, commit: str, repository: Re
             repository.obtain(Want(event.sha))
         else:
             obtain_head(event, repository)  # with its base, in one go
-        return repository.read(event.sha, source) if repository.has(event.sha) else None
+        if not repository.has(event.sha):
+            return None
+        return repository.read(event.sha, source, along=_likely)
 
     checkout = repository.checkout
     its_own = event.name == "local" or (
@@ -363,6 +365,12 @@ def _read_config(path: str, root: str, event: Event, commit: str, repository: Re
     if config is None:
         raise missing(path)
     return config
+
+
+def _likely(entries: bytes) -> list[str]:
+    from orient_deploy.commands.sources import likely
+
+    return likely(entries)
 
 
 def _checked_out(checkout: Checkout, git: Git) -> str:

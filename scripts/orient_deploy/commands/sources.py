@@ -8,7 +8,9 @@ from __future__ import annotations
 from orient_deploy.errors import RemoteError
 from orient_deploy.history.model import SHORT
 from orient_deploy.inputs.images import read_images, resolve_images, wanted, wanted_by_dockerfiles
+from orient_deploy.inputs.reads import IGNORE_FILE
 from orient_deploy.inputs.tree import SUBMODULE, Tree
+from orient_deploy.inputs.workspace import MANIFEST, TOLD_FROM
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -18,6 +20,30 @@ if TYPE_CHECKING:
     from orient_deploy.history import Change, Repository
     from orient_deploy.inputs.images import ImageInputs
     from orient_deploy.inputs.reads import Reads
+
+MOST_LIKELY = 5000  # files that are fetched before it is known whether they are needed
+
+
+def likely(entries: bytes) -> list[str]:
+    """The ids of files that mostly say what images read, told by their names.
+
+    For who has not read yet what the images are, and would ask the server twice. `entries` is what
+    `git ls-tree -r -z` prints.
+    """
+    found = dict[str, None]()
+    for name in (MANIFEST, *TOLD_FROM, IGNORE_FILE, "Dockerfile"):
+        text = name.encode()
+        at = entries.find(text)
+        while at >= 0 and len(found) < MOST_LIKELY:
+            end = entries.index(b"\0", at)
+            row = entries[entries.rfind(b"\0", 0, at) + 1 : end]
+            about, _, path = row.partition(b"\t")
+            last = path.rpartition(b"/")[2]
+            named = last == text or (text in last and name in (IGNORE_FILE, "Dockerfile"))
+            if named and about.startswith(b"100") and b"/node_modules/" not in b"/" + path:
+                found[about.rpartition(b" ")[2].decode()] = None
+            at = entries.find(text, end)
+    return list(found)
 
 
 class Sources:

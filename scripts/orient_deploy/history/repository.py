@@ -83,6 +83,7 @@ class Repository:
         self._fetched: set[str] = set()  # ids and refs, without their blobs
         self._format = checkout.object_format if checkout else object_format
         self._outputs = 0
+        self._held: tuple[str, bytes] = ("", b"")  # a commit, and all that it holds
         self.directory = ""
         try:
             if not temporary:
@@ -148,6 +149,8 @@ class Repository:
         The first by path in byte order, and empty without a base (''). The second is what
         `git ls-tree -r -z` prints.
         """
+        if self._held[0] == head:
+            return self.changes(base, head) if base else (), self._held[1]
         changes, (entries,) = self._compare(base, head, [_entries(head)])
         return changes, entries
 
@@ -185,34 +188,55 @@ class Repository:
             (commit,), lambda: _parse_listing(*self._read(_listing(commit)))
         )
 
-    def contents(self, oids: Iterable[str]) -> dict[str, bytes]:
+    def contents(
+        self, oids: Iterable[str], *, along: Callable[[], Iterable[str]] | None = None
+    ) -> dict[str, bytes]:
         """The bytes of blobs by their ids; what is missing here is fetched at once.
 
-        One that cannot be had is left out, and `offline` may say why.
+        One that cannot be had is left out, and `offline` may say why. `along` is asked for others
+        that a fetch had better bring as well.
         """
         wanted = sorted(set(oids))
         found = dict(zip(wanted, self._ask(wanted), strict=True))
         missing = [oid for oid in wanted if found[oid] is None]
         if missing:
-            self._fetch_blobs(missing)
+            self._fetch_blobs(sorted({*missing, *(along() if along else ())}))
             found.update(zip(missing, self._ask(missing), strict=True))
         return {oid: content[1] for oid, content in found.items() if content is not None}
 
-    def read(self, commit: str, path: str) -> bytes | None:
-        """The bytes of a file of a commit (of a symlink: where it points); None: no such file."""
-        return self.read_many(commit, [path])[path]
+    def read(
+        self, commit: str, path: str, *, along: Callable[[bytes], Iterable[str]] | None = None
+    ) -> bytes | None:
+        """The bytes of a file of a commit (of a symlink: where it points); None: no such file.
 
-    def read_many(self, commit: str, paths: Iterable[str]) -> dict[str, bytes | None]:
-        """Like `read` for several; what is missing here is fetched at once.
+        Without a checkout `along` chooses the ids of others that are fetched with it, from all that
+        the commit holds, as `git ls-tree -r -z` prints it.
 
         Raises:
-            RemoteError: a file exists but its content cannot be had.
+            RemoteError: it exists, but its content cannot be had.
         """
+        more = None
+        if along is not None and self.checkout is None:
+            choose = along
+
+            def more() -> Iterable[str]:
+                self._held = commit, self.compare("", commit)[1]  # soon asked for again
+                return choose(self._held[1])
+
+        return self._read_many(commit, [path], more)[path]
+
+    def read_many(self, commit: str, paths: Iterable[str]) -> dict[str, bytes | None]:
+        """Like `read` for several; what is missing here is fetched at once."""
+        return self._read_many(commit, paths, None)
+
+    def _read_many(
+        self, commit: str, paths: Iterable[str], along: Callable[[], Iterable[str]] | None
+    ) -> dict[str, bytes | None]:
         wanted = dict.fromkeys(paths)
         found = self._or_without_checkout(
             (commit,), lambda: {path: self._blob_id(commit, path) for path in wanted}
         )
-        contents = self.contents(oid for oid in found.values() if oid)
+        contents = self.contents((oid for oid in found.values() if oid), along=along)
         for path, oid in found.items():
             if oid and oid not in contents:
                 raise RemoteError(

@@ -35,7 +35,8 @@ MANIFEST = "package.json"
 PNPM_SETTINGS = "pnpm-workspace.yaml"
 # Lockfiles of managers whose workspaces are not told from them; they make a root all the same.
 _OTHER_LOCKFILES = ("bun.lock", "bun.lockb")
-_MARKS = (PNPM_SETTINGS, *LOCKFILES, *_OTHER_LOCKFILES)  # what makes a folder the root of one
+TOLD_FROM = (PNPM_SETTINGS, *LOCKFILES)  # what a workspace is told from, beside its manifests
+_MARKS = (*TOLD_FROM, *_OTHER_LOCKFILES)  # what makes a folder the root of one
 MOST_MANIFESTS = 5000  # of one commit; each is fetched and read
 
 _GROUPS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")

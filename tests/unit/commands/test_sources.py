@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orient_deploy.commands.sources import Sources
+from orient_deploy.commands.sources import Sources, likely
 from orient_deploy.config import parse
 from orient_deploy.history import Checkout, Git, Repository, find_checkout
 from orient_deploy.history.repository import Want
@@ -118,3 +118,45 @@ def test_a_submodule_is_not_asked_for(image: str, served: Served, tmp_path: Path
 
     assert served.digests(config, commit, tmp_path) == expected
     assert expected != digests_of(config, {**files, "lib": Gitlink(NEXT_COMMIT)})
+
+
+def test_the_configuration_comes_with_what_it_mostly_asks_for(
+    served: Served, tmp_path: Path
+) -> None:
+    files: Files = {"c.yml": WORKSPACE, **WORKSPACE_FILES}
+    commit = served.builder.commit(files)
+    expected = digests_of(WORKSPACE, files)
+    with Repository(
+        Git({}), None, remote_of(served.server.url), temporary=str(tmp_path)
+    ) as repository:
+        repository.obtain(Want(commit))
+        text = repository.read(commit, "c.yml", along=likely)
+        assert text == WORKSPACE.encode()
+        taken = len(served.server.requests)
+
+        inputs = Sources(repository, commit).inputs(parse(WORKSPACE, source="c.yml"), commit)
+
+    assert {name: one.digest for name, one in inputs.items()} == expected
+    assert (taken, len(served.server.requests)) == (4, 4)
+
+
+def test_likely_files_are_told_by_their_names() -> None:
+    rows = {
+        "Dockerfile": "a",
+        "docker/Dockerfile.web": "b",
+        "web/api.Dockerfile": "c",
+        ".dockerignore": "d",
+        "docker/Dockerfile.web.dockerignore": "e",
+        "web/package.json": "f",
+        "pnpm-lock.yaml": "7",
+        "web\tpackage.json": "0",
+        "my-package.json": "0",
+        "package.json.bak": "0",
+        "Dockerfile.d/file": "0",
+        "node_modules/a/package.json": "0",
+        "web/node_modules/a/package.json": "0",
+    }
+    entries = "".join(f"100644 blob {oid}\t{path}\0" for path, oid in rows.items())
+    others = "120000 blob 0\tx/Dockerfile\x00160000 commit 0\ty/Dockerfile\0"
+
+    assert sorted(likely((entries + others).encode())) == ["7", "a", "b", "c", "d", "e", "f"]

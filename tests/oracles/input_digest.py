@@ -62,7 +62,10 @@ class Commit:
         records += [f"salt {self._config['salt']}"] if self._config.get("salt") else []
 
         read = {key: self._read(name, key) for key in ("", *contexts)}
+        is_made = self._is_made(name)
         closure = self._closures({path for rows in read.values() for path in rows})
+        if is_made:
+            closure = _no_closure
         for key in sorted(read):
             if read[key]:
                 records += [*([f"from {key}"] if key else []), *_told(read[key], closure)]
@@ -71,7 +74,7 @@ class Commit:
             path: row
             for path, row in self._rows.items()
             if not any(path in rows for rows in read.values())
-            and any(_selects(patterns, path) for patterns in lists)
+            and (is_made or any(_selects(patterns, path) for patterns in lists))
         }
         records += ["watched", *_told(watched, closure)] if watched else []
         return _sha256("".join(f"{one}\0" for one in records))
@@ -147,11 +150,24 @@ class Commit:
                 found.add(other)
         return found - {"scratch"}
 
-    def _read(self, name: str, context: str) -> Rows:
-        """What is read of a named context, or for '' of the main one, with the Dockerfile."""
+    def _is_made(self, name: str) -> bool:
+        """Whether a source is not there at all, and nobody says what it is made from."""
+        if any(text != "auto" for text in self._images[name].get("watch", [])):
+            return False
+        contexts = self._images[name].get("contexts", {})
+        folders = [key for key in contexts if not contexts[key].startswith("docker-image://")]
+        return any(
+            not any(_is_inside(path, place) for path in self._rows)
+            for context in ("", *folders)
+            for place in self._places(name, context)
+        )
+
+    def _folder(self, name: str, context: str) -> str:
         image = self._images[name]
-        folder = image.get("contexts", {})[context] if context else image.get("context", ".")
-        found: Rows = {}
+        return str(image.get("contexts", {})[context] if context else image.get("context", "."))
+
+    def _places(self, name: str, context: str) -> Iterator[str]:
+        """The files and folders that are taken of a named context, or for '' of the main one."""
         for keyword, words in self._instructions(name):
             if keyword == "FROM":
                 sources = ["."] if words[0] == context else []
@@ -160,11 +176,16 @@ class Commit:
             else:
                 sources = [] if context else words[:-1]
             for source in sources:
-                place = posixpath.normpath(posixpath.join(folder, source))
-                for path, row in self._rows.items():
-                    inside = place == "." or path == place or path.startswith(f"{place}/")
-                    if inside and not self._is_ignored(name, context, folder, path):
-                        found[path] = row
+                yield posixpath.normpath(posixpath.join(self._folder(name, context), source))
+
+    def _read(self, name: str, context: str) -> Rows:
+        """What is read of a named context, or for '' of the main one, with the Dockerfile."""
+        found: Rows = {}
+        folder = self._folder(name, context)
+        for place in self._places(name, context):
+            for path, row in self._rows.items():
+                if _is_inside(path, place) and not self._is_ignored(name, context, folder, path):
+                    found[path] = row
         if not context:
             found[self._dockerfile(name)] = self._rows[self._dockerfile(name)]
         return found
@@ -223,6 +244,14 @@ class Commit:
     def _git(self, *arguments: str) -> bytes:
         command = ["git", "-C", str(self._directory), *arguments]
         return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+
+
+def _is_inside(path: str, place: str) -> bool:
+    return place == "." or path == place or path.startswith(f"{place}/")
+
+
+def _no_closure(row: Row) -> None:
+    return None
 
 
 def _told(rows: Rows, closure: Closure) -> Iterator[str]:

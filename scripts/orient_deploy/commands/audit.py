@@ -80,8 +80,8 @@ def run(inputs: Inputs, context: Context) -> int:
         tree = sources.trees[clone.head]
         if by_workflow:
             config = _by_workflows(config, tree, clone)
-        found = sources.inputs(reading, clone.head)
-        otherwise = sources.inputs(_otherwise(reading), clone.head)
+        found = sources.inputs(reading, clone.head, doubts=False)
+        otherwise = sources.inputs(_otherwise(reading), clone.head, doubts=False)
         text = "" if by_workflow else _text(clone, config.source)
     shown = [image for image in config.images if not names or image.name in names]
     audited = audit(replace(config, images=tuple(shown)), tree, found, otherwise)

@@ -68,11 +68,11 @@ class Past:
         return read
 
     def inputs(self, config: Config, commit: str) -> dict[str, ImageInputs]:
-        """What makes each image of a configuration at the commit, by name."""
+        """What is known to make each image of a configuration at the commit, by name."""
         for at, of, known in self._inputs:
             if at == commit and of is config:
                 return known
-        found = resolve_images(config, self.tree(commit), self.reader(commit))
+        found = resolve_images(config, self.tree(commit), self.reader(commit), doubts=False)
         self._inputs = [*self._inputs[-1:], (commit, config, found)]
         return found
 

@@ -101,15 +101,15 @@ class Sources:
         }
         self._contents |= self._repository.contents(oids - self._contents.keys())
 
-    def inputs(self, config: Config, commit: str) -> dict[str, ImageInputs]:
-        """What makes each image at one of the commits.
+    def inputs(self, config: Config, commit: str, *, doubts: bool = True) -> dict[str, ImageInputs]:
+        """What makes each image at one of the commits (`resolve_images`).
 
         Raises:
             RemoteError: a file exists, but its content cannot be had.
         """
         if commit not in self._fetched:
             self.fetch((config, commit))
-        return resolve_images(config, self.trees[commit], self._reader(commit))
+        return resolve_images(config, self.trees[commit], self._reader(commit), doubts=doubts)
 
     def reads(self, images: Sequence[Image], commit: str) -> dict[str, Reads]:
         """What the Dockerfile of each of the images reads at one of the commits.

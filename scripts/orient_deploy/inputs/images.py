@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from orient_deploy.config.model import Config, Image, Pattern
-    from orient_deploy.inputs.reads import Reads
+    from orient_deploy.inputs.reads import Missing, Reads
     from orient_deploy.inputs.tree import Tree
     from orient_deploy.inputs.workspace import Workspace
 
@@ -64,8 +64,9 @@ class ImageInputs:
 
     `counted` are the entries of the tree that count, `closures` those of them that count by what
     they resolve to: hex digests by path. `read` is what the Dockerfile reads, or with
-    `inputs: workspace` what is left of it. `digest` is '' when the commit has no such Dockerfile:
-    then there is nothing to build it with.
+    `inputs: workspace` what is left of it. `made` is what the Dockerfile takes and the commit
+    lacks, where nobody says what that is made from: then everything counts. `digest` is '' when the
+    commit has no such Dockerfile: then there is nothing to build it with.
     """
 
     __slots__ = (
@@ -75,6 +76,7 @@ class ImageInputs:
         "counted",
         "digest",
         "image",
+        "made",
         "read",
         "reads",
         "remarks",
@@ -89,6 +91,7 @@ class ImageInputs:
         *,
         read: Positions,
         counted: Positions,
+        made: Missing | None,
         closures: Mapping[str, str],
         watched_by: Callable[[str], str],
         remarks: tuple[str, ...],
@@ -98,6 +101,7 @@ class ImageInputs:
         self.reads = reads
         self.read = read
         self.counted = counted
+        self.made = made
         self.closures = closures
         self.remarks = remarks
         self.digest = ""
@@ -112,14 +116,23 @@ class ImageInputs:
         return self.why_read(at) or f"watched by {self._watched_by(path)}"
 
     def why_read(self, position: int) -> str:
-        """How the Dockerfile comes to read an entry, or '' when that does not count."""
+        """How the Dockerfile comes to read an entry, or may come to; '' when that does not count.
+
+        What may be made into something that it reads is told only where no list watches it.
+        """
         source = self.reads.source_of(position) if position in self.read else None
         if source is None:
-            return ""
+            return self._why_made(position)
         if source is self.reads.sources[0]:
             return "the Dockerfile itself"
         line = f" line {source.line}" if source.line else ""
         return f"read by {self.image.dockerfile}{line}"
+
+    def _why_made(self, position: int) -> str:
+        if self.made is None or self._watched_by(self.tree.paths[position]):
+            return ""
+        where = f"{self.image.dockerfile} line {self.made.line}"
+        return f"of which {self.made.source} may be made ({where})"
 
     def rows(self) -> Iterator[tuple[str, list[str]]]:
         """What counts, as rows of the tree: those of each context, and those only watched."""
@@ -130,6 +143,16 @@ class ImageInputs:
         }
         for name, some in self._parts:
             yield name, counted_rows(self.tree, some, closures)
+
+
+def untold(image: Image, reads: Reads) -> Missing | None:
+    """The first source that something has to make before the build, of nobody knows what.
+
+    Whoever gives the image a list has said it.
+    """
+    if any(pattern.text != AUTO for pattern in image.watch):
+        return None
+    return next((one for one in reads.missing if one.made), None)
 
 
 def _parts(read: Positions, counted: Positions, reads: Reads) -> Iterator[tuple[str, Positions]]:
@@ -201,19 +224,24 @@ def read_images(images: Iterable[Image], tree: Tree, read: Read) -> dict[str, Re
     return {image.name: resolve_reads(image, tree, read, cache=cache) for image in images}
 
 
-def resolve_images(config: Config, tree: Tree, read: Read) -> dict[str, ImageInputs]:
+def resolve_images(
+    config: Config, tree: Tree, read: Read, *, doubts: bool = True
+) -> dict[str, ImageInputs]:
     """What makes each image, by name.
 
     `read` gives the bytes of a file that `wanted` names, None when the commit has no such file.
+    Without `doubts` nothing counts for what is made before the build: not to decide, but to judge
+    what somebody else decided.
     """
-    return _Joining(config, tree, read).resolve()
+    return _Joining(config, tree, read, doubts).resolve()
 
 
 class _Joining:
     """The facts that all images of one commit share."""
 
-    def __init__(self, config: Config, tree: Tree, read: Read) -> None:
+    def __init__(self, config: Config, tree: Tree, read: Read, doubts: bool) -> None:
         self._config = config
+        self._doubts = doubts
         self._tree = tree
         self._reads = read_images(config.images, tree, read)
         self._everywhere = _selected(config.watch_all, tree)
@@ -252,6 +280,9 @@ class _Joining:
         if image.inputs == "workspace":
             read, remarks = self._narrowed(image, reads)
         counted = read | self._everywhere | _selected(image.watch, self._tree)
+        made = untold(image, reads) if self._doubts else None
+        if made:
+            counted = Positions.of([self._tree.below("")])
         lists = (image.watch, self._config.watch_all)
         return ImageInputs(
             image,
@@ -259,7 +290,8 @@ class _Joining:
             reads,
             read=read,
             counted=counted,
-            closures={} if reads.widened else self._closures(read, counted, reads),
+            made=made,
+            closures={} if reads.widened or made else self._closures(read, counted, reads),
             watched_by=lambda path: _watched_by(path, lists),
             remarks=remarks,
         )

@@ -5,7 +5,8 @@ ignore file that applies; and the Dockerfile itself. Where something cannot be t
 and a remark says why. Never reads a file itself: whoever asks hands over the contents of the few
 that matter, and never decides what is built.
 
-A source that the commit does not have is no error: a workflow may make it before the build.
+A source that the commit does not have is no error: a workflow may make it before the build, of
+files that are not seen here. Whoever counts inputs has to take that for a doubt.
 
 Source: https://docs.docker.com/build/concepts/context/, and BuildKit's cache/contenthash, which
 decides what a COPY depends on.
@@ -69,6 +70,9 @@ class Missing:
     line: int
     source: str
     ignored: bool  # it finds something, and the ignore file leaves all of it out
+    # Something has to make it before the build. A pattern that finds nothing in a folder that is
+    # there is common, and takes nothing: 'yarn.lock*'.
+    made: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -449,8 +453,14 @@ class _Resolving:
             taken_out += ignored.ranges
             whole = whole or not context.is_entry(path, place)
         if not positions:
+            made = not taken_out and not self._may_find_nothing(take, context)
             self._missing.append(
-                Missing(line=take.line, source=_shown(take.source), ignored=bool(taken_out))
+                Missing(
+                    line=take.line,
+                    source=_shown(take.source),
+                    ignored=bool(taken_out),
+                    made=made,
+                )
             )
         self._ignored += taken_out
         return Source(
@@ -462,6 +472,13 @@ class _Resolving:
             explicit=not whole,
             context=take.context,
         )
+
+    def _may_find_nothing(self, take: Take, context: _Context) -> bool:
+        """Whether the builder goes on without a source: a pattern, of a folder that is there."""
+        if not take.is_pattern or not has_wildcard(take.source):
+            return False
+        before = re.split(r"[*?\[\\]", take.source)[0].rpartition("/")[0]
+        return bool(context.follow(before).found)
 
     def _found(self, take: Take, context: _Context) -> Iterator[_Found]:
         """What a source finds: paths, their places, and what of each is taken."""
@@ -500,6 +517,10 @@ class _Resolving:
             else:
                 taken = self._without(take, place.path, place.found, context)
             yield place.path, place.found, taken
+        elif place.links and not place.problem:
+            self._missing.append(
+                Missing(line=take.line, source=_shown(source), ignored=False, made=True)
+            )
 
     def _way(self, take: Take, place: _Place, context: _Context) -> Iterator[_Found]:
         """The links on the way to a place; everything, where one of them could not be read."""

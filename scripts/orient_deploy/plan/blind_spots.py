@@ -6,9 +6,8 @@ lists that decide alone are taken at their word.
 
 from __future__ import annotations
 
-import re
-
 from orient_deploy.config.model import AUTO, Location
+from orient_deploy.inputs.images import untold
 from orient_deploy.inputs.patterns import compile_patterns
 from orient_deploy.inputs.positions import Positions
 from orient_deploy.plan.model import Remark
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from orient_deploy.inputs.tree import Tree
 
 NOTHING: Mapping[str, Positions] = {}
-_WILDCARD = re.compile(r"[*?\[]")
 SPOTS_SHOWN = 3  # of one image; the rest is counted
 NAMES_SHOWN = 3
 
@@ -68,27 +66,23 @@ def blind_spots(
 
 def dockerfile_remarks(config: Config, reads: Mapping[str, Reads]) -> list[Remark]:
     """What could not be told of the Dockerfiles, so that more counts than is read; and what they
-    take that the commit does not have, where nobody says what counts instead.
-
-    Something makes that before the build, of files that are not seen. A pattern that finds nothing
-    is common, and takes nothing.
-    """
+    take that the commit does not have, where nobody says what that is made from."""
     remarks = []
     for image in config.images:
         one = reads.get(image.name)
         if one is None or one.dockerfile is None:
             continue
         told = [(at.line, f"{at.why}, so more may count for it than is read") for at in one.widened]
-        if all(pattern.text == AUTO for pattern in image.watch):
-            told += [
+        made = untold(image, one)
+        if made is not None:
+            told.append(
                 (
-                    at.line,
-                    f"the commit does not have {shortened(at.source)}: a change of what that is "
-                    "made from builds nothing, unless `watch` has it beside auto",
+                    made.line,
+                    f"the commit does not have {shortened(made.source)}, so something makes it "
+                    "before the build, and every file may count for it: name what it is made from "
+                    "in `watch`, beside auto",
                 )
-                for at in one.missing
-                if not at.ignored and not _WILDCARD.search(at.source)
-            ]
+            )
         for line, message in told[:SPOTS_SHOWN]:
             where = Location(file=image.dockerfile, line=max(line, 1), column=1)
             remarks.append(Remark(message=f"{image.name}: {message}", where=where))

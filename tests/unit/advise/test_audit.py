@@ -56,7 +56,7 @@ def _read(files: Mapping[str, str], config: Config) -> dict[str, ImageInputs]:
     def read(path: str) -> bytes | None:
         return files[path].encode() if path in files else None
 
-    return resolve_images(config, _tree(files), read)
+    return resolve_images(config, _tree(files), read, doubts=False)
 
 
 def _config(text: str) -> Config:
@@ -351,7 +351,7 @@ def test_files_behind_a_link_are_watched_by_their_own_names() -> None:
     contents["packages/web/link"] = b"../../lib"
     text = "{version: 1, images: {web: {dockerfile: packages/web/Dockerfile, watch: [other/**]}}}"
     config = _config(text)
-    inputs = resolve_images(reading_only(config), tree, contents.get)
+    inputs = resolve_images(reading_only(config), tree, contents.get, doubts=False)
     edits = corrections(config, audit(config, tree, inputs, inputs), inputs)
 
     assert edits["images", "web", "watch"].add == (

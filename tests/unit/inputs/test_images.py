@@ -641,6 +641,51 @@ def test_what_a_workspace_leaves_out_counts_for_no_reason() -> None:
     assert found.why("tools/sign.sh") == "read by packages/web/Dockerfile line 2"
 
 
+# --- what is made before the build
+
+
+MADE = """
+version: 1
+watch-all: [docs/**]
+images: {web: {dockerfile: Dockerfile, watch: WATCH}}
+"""
+MADE_FILES: Files = {
+    "Dockerfile": "FROM node\nCOPY package.json web/dist /app/\n",
+    "package.json": "{}",
+    "web/src/a.ts": "a",
+    "docs/a.md": "a",
+}
+
+
+def test_of_what_a_missing_source_is_made_nobody_knows_so_everything_counts() -> None:
+    found = inputs_of(MADE.replace("WATCH", "[auto]"), MADE_FILES)["web"]
+
+    assert len(found.counted) == len(MADE_FILES)
+    assert found.closures == {}
+    assert found.why("package.json") == "read by Dockerfile line 2"
+    assert found.why("web/src/a.ts") == "of which web/dist may be made (Dockerfile line 2)"
+    assert found.why("docs/a.md") == "watched by docs/**"
+
+
+@pytest.mark.parametrize(
+    ("watch", "files"),
+    [
+        pytest.param("[auto, web/src/**]", MADE_FILES, id="told-by-a-list"),
+        pytest.param("[auto]", {**MADE_FILES, "web/dist": "there"}, id="there"),
+        pytest.param(
+            "[auto]",
+            {**MADE_FILES, "web/dist/a.js": "", ".dockerignore": "web/dist"},
+            id="there-and-ignored",
+        ),
+    ],
+)
+def test_what_is_told_or_there_is_no_doubt(watch: str, files: Files) -> None:
+    found = inputs_of(MADE.replace("WATCH", watch), {**files, "other": ""})["web"]
+
+    assert found.made is None
+    assert found.why("other") == ""
+
+
 # --- differences
 
 

@@ -76,7 +76,7 @@ def test_each_source_is_told_with_its_line() -> None:
         (4, "COPY lib/*.ts dist /", [], ("dist",), True),
     ]
     assert commit.paths(found.ignored) == ["dist/x", "src/b"]
-    assert found.missing == (Missing(line=4, source="dist", ignored=True),)
+    assert found.missing == (Missing(line=4, source="dist", ignored=True, made=False),)
     assert found.dockerfile == commit.tree.position("Dockerfile")
     assert found.ignore_file == commit.tree.position(".dockerignore")
     assert found.bases == ("node",)
@@ -100,10 +100,29 @@ def test_a_file_that_is_made_later_is_missing_and_no_error() -> None:
     found = Commit({"Dockerfile": "FROM a\nCOPY dist/*.js made /\n"}).resolve()
 
     assert found.missing == (
-        Missing(line=2, source="dist/*.js", ignored=False),
-        Missing(line=2, source="made", ignored=False),
+        Missing(line=2, source="dist/*.js", ignored=False, made=True),
+        Missing(line=2, source="made", ignored=False, made=True),
     )
     assert found.widened == ()
+
+
+@pytest.mark.parametrize(
+    ("sources", "made"),
+    [
+        pytest.param("yarn.lock*", False, id="a-pattern"),
+        pytest.param("lib/*.js", False, id="a-pattern-in-a-folder-that-is-there"),
+        pytest.param("l*/dist/*.js", False, id="a-pattern-of-folders"),
+        pytest.param("lib/dist/*.js", True, id="a-pattern-in-a-folder-that-is-not"),
+        pytest.param("lib/dist", True, id="a-path"),
+        pytest.param("lib/a.ts/b", True, id="below-a-file"),
+        pytest.param("link", True, id="behind-a-link"),
+    ],
+)
+def test_what_may_find_nothing_is_not_made_before_the_build(sources: str, made: bool) -> None:
+    files: dict[str, str | bytes | Symlink | None] = {"lib/a.ts": "", "link": Symlink("dist")}
+    found = Commit({"Dockerfile": f"FROM a\nCOPY {sources} /x/\n", **files}).resolve()
+
+    assert [one.made for one in found.missing] == [made]
 
 
 WIDE = {
@@ -169,7 +188,7 @@ def test_platforms_that_are_known_widen_nothing() -> None:
 
     assert commit.paths(found.positions) == ["Dockerfile", "a/arm64"]
     assert found.widened == ()
-    assert found.missing == (Missing(line=3, source="a/amd64", ignored=False),)
+    assert found.missing == (Missing(line=3, source="a/amd64", ignored=False, made=True),)
 
 
 @pytest.mark.parametrize("text", ["[", "a\n!\n", "\\q"])

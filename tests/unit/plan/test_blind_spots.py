@@ -101,8 +101,9 @@ def test_a_source_that_the_commit_lacks_is_told(source: str, watch: str, expecte
 
     assert found == (
         [
-            "Dockerfile:2:1: a: the commit does not have pkg: a change of what that is made from "
-            "builds nothing, unless `watch` has it beside auto"
+            "Dockerfile:2:1: a: the commit does not have pkg, so something makes it before the "
+            "build, and every file may count for it: name what it is made from in `watch`, beside "
+            "auto"
         ]
         if expected
         else []

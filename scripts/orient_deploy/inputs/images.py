@@ -145,16 +145,6 @@ class ImageInputs:
             yield name, counted_rows(self.tree, some, closures)
 
 
-def untold(image: Image, reads: Reads) -> Missing | None:
-    """The first source that something has to make before the build, of nobody knows what.
-
-    Whoever gives the image a list has said it.
-    """
-    if any(pattern.text != AUTO for pattern in image.watch):
-        return None
-    return next((one for one in reads.missing if one.made), None)
-
-
 def _parts(read: Positions, counted: Positions, reads: Reads) -> Iterator[tuple[str, Positions]]:
     """What is read of the main context, of each named one, and what is only watched.
 
@@ -280,7 +270,7 @@ class _Joining:
         if image.inputs == "workspace":
             read, remarks = self._narrowed(image, reads)
         counted = read | self._everywhere | _selected(image.watch, self._tree)
-        made = untold(image, reads) if self._doubts else None
+        made = reads.untold(image) if self._doubts else None
         if made:
             counted = Positions.of([self._tree.below("")])
         lists = (image.watch, self._config.watch_all)

@@ -18,7 +18,7 @@ import re
 from bisect import bisect_left
 from posixpath import normpath
 
-from orient_deploy.config.model import DOCKER_IMAGE
+from orient_deploy.config.model import AUTO, DOCKER_IMAGE
 from orient_deploy.inputs.dockerfile import parse
 from orient_deploy.inputs.dockerignore import Ignore, compile_ignore, read_ignore
 from orient_deploy.inputs.filematch import BadPattern, expression, has_wildcard, segment
@@ -96,6 +96,15 @@ class Reads:
             if position in source.positions:
                 return source
         return None
+
+    def untold(self, image: Image) -> Missing | None:
+        """The first source that something has to make before the build, of nobody knows what.
+
+        Whoever gives the image a list has said it.
+        """
+        if any(pattern.text != AUTO for pattern in image.watch):
+            return None
+        return next((one for one in self.missing if one.made), None)
 
 
 def wanted_for_reads(image: Image, tree: Tree, read: Read | None = None) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ lists that decide alone are taken at their word.
 from __future__ import annotations
 
 from orient_deploy.config.model import AUTO, Location
-from orient_deploy.inputs.images import untold
 from orient_deploy.inputs.patterns import compile_patterns
 from orient_deploy.inputs.positions import Positions
 from orient_deploy.plan.model import Remark
@@ -73,7 +72,7 @@ def dockerfile_remarks(config: Config, reads: Mapping[str, Reads]) -> list[Remar
         if one is None or one.dockerfile is None:
             continue
         told = [(at.line, f"{at.why}, so more may count for it than is read") for at in one.widened]
-        made = untold(image, one)
+        made = one.untold(image)
         if made is not None:
             told.append(
                 (

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orient_deploy.inputs.patterns import Selection
     from orient_deploy.plan.facts import Facts, Recorded
     from orient_deploy.plan.model import Deployed, ImageDecision
+    from orient_deploy.runner import Event
 
 # Actions of a release event that put something out; '' where the payload does not say.
 _RELEASED = ("published", "released", "prereleased", "")
@@ -131,8 +132,10 @@ def _refusal(on: DeployEvents | None, facts: Facts) -> str:
         return f"{event.name} events do not deploy there"
     if event.name == "release" and event.action not in _RELEASED:
         return f"a release that was {event.action} deploys nothing"
-    if event.name == "workflow_run" and event.conclusion not in ("success", ""):
-        return f"the run that this one follows ended with {event.conclusion}"
+    if event.name == "workflow_run":
+        followed = _refusal_to_follow(event)
+        if followed:
+            return followed
     if event.tag:
         versions = (config.tag_pattern,) if config.tag_pattern else ()
         tags = versions if on is None else on.tags
@@ -146,6 +149,17 @@ def _refusal(on: DeployEvents | None, facts: Facts) -> str:
     if not branches:
         return "the default branch is not known here, and `branches` is not configured"
     return "" if ref_among(event.branch, branches) else f"{where} does not deploy there"
+
+
+def _refusal_to_follow(event: Event) -> str:
+    """Why the run that a workflow_run follows says nothing about this commit, or ''."""
+    if event.conclusion not in ("success", ""):
+        return f"the run that this one follows ended with {event.conclusion}"
+    if event.followed in ("pull_request", "pull_request_target", "merge_group"):
+        return f"the run that this one follows was of a {event.followed}: it tried something else"
+    if event.followed_branch not in (event.branch, event.tag, ""):
+        return f"the run that this one follows was on {event.followed_branch}"
+    return ""
 
 
 def overall(

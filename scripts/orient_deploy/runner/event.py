@@ -46,7 +46,10 @@ class Event:
     repository: str = ""  # owner/name
     server_url: str = ""  # https://github.com
     action: str = ""  # release: published, deleted, …
-    conclusion: str = ""  # workflow_run: how that run ended
+    # workflow_run: how the run ended that this one follows, what started it, and on which branch
+    conclusion: str = ""
+    followed: str = ""
+    followed_branch: str = ""
 
     @property
     def branch(self) -> str:
@@ -86,6 +89,7 @@ def _event(name: str, payload: Mapping[str, object], env: Mapping[str, str]) -> 
         ref = f"refs/tags/{tag}" if tag else ref
     repository = _object(payload, "repository")
     is_push = name == "push"
+    run = _object(payload, "workflow_run") if name == "workflow_run" else {}
     return Event(
         name=name,
         sha=_object_id(env.get("GITHUB_SHA")),
@@ -103,11 +107,9 @@ def _event(name: str, payload: Mapping[str, object], env: Mapping[str, str]) -> 
         repository=env.get("GITHUB_REPOSITORY", "") or _name(repository.get("full_name")),
         server_url=env.get("GITHUB_SERVER_URL", ""),
         action=_name(payload.get("action")) if name == "release" else "",
-        conclusion=(
-            _name(_object(payload, "workflow_run").get("conclusion"))
-            if name == "workflow_run"
-            else ""
-        ),
+        conclusion=_name(run.get("conclusion")),
+        followed=_name(run.get("event")),
+        followed_branch=_name(run.get("head_branch")),
     )
 
 

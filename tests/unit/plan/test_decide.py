@@ -584,6 +584,26 @@ def test_versions_match_the_tag_pattern() -> None:
         pytest.param(event("release", "refs/tags/v1.5.0", action="published"), "", id="published"),
         pytest.param(event("workflow_run", conclusion="failure"), "failure", id="failed-run"),
         pytest.param(event("workflow_run", conclusion="success"), "", id="successful-run"),
+        pytest.param(
+            event("workflow_run", conclusion="success", followed="push", followed_branch="main"),
+            "",
+            id="of-a-push",
+        ),
+        pytest.param(
+            event(
+                "workflow_run",
+                conclusion="success",
+                followed="pull_request",
+                followed_branch="main",
+            ),
+            "pull_request",
+            id="of-a-pull-request",
+        ),
+        pytest.param(
+            event("workflow_run", conclusion="success", followed="push", followed_branch="topic"),
+            "topic",
+            id="of-another-branch",
+        ),
     ],
 )
 def test_what_was_taken_back_or_failed_deploys_nothing(at: Event, reason: str) -> None:

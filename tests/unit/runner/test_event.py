@@ -156,6 +156,24 @@ def event(name: str, **facts: Any) -> Event:
             id="workflow-run-conclusion",
         ),
         pytest.param(
+            "workflow_run",
+            {
+                "workflow_run": {
+                    "conclusion": "success",
+                    "event": "pull_request",
+                    "head_branch": "main",
+                }
+            },
+            {},
+            event(
+                "workflow_run",
+                conclusion="success",
+                followed="pull_request",
+                followed_branch="main",
+            ),
+            id="workflow-run-of-a-pull-request",
+        ),
+        pytest.param(
             "workflow_dispatch", {"inputs": None}, {}, event("workflow_dispatch"), id="no-inputs"
         ),
         pytest.param("schedule", {"schedule": "0 3 * * *"}, {}, event("schedule"), id="schedule"),
@@ -255,7 +273,7 @@ def test_no_payload_crashes_and_every_fact_is_fit_for_git(
 
     for text in (
         *(read.ref, read.before, read.default_branch, read.merge_group_base_sha),
-        *(read.action, read.conclusion),
+        *(read.action, read.conclusion, read.followed, read.followed_branch),
     ):
         text.encode()
         assert "\0" not in text and "\n" not in text

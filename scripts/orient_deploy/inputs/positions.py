@@ -5,7 +5,7 @@ Never knows what the entries are.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 TYPE_CHECKING = False  # typing's own would cost each start its import: 2 ms
 if TYPE_CHECKING:
@@ -77,6 +77,17 @@ class Positions:
         at = bisect_right(self.ranges, stop - 1, key=_start) - 1
         return at >= 0 and self.ranges[at].stop > start
 
+    def within(self, place: range) -> Positions:
+        """What of it is in one range."""
+        low = bisect_right(self.ranges, place.start, key=_stop)
+        high = bisect_left(self.ranges, place.stop, low, key=_start)
+        if low == high:
+            return NOWHERE
+        found = list(self.ranges[low:high])
+        found[0] = range(max(found[0].start, place.start), found[0].stop)
+        found[-1] = range(found[-1].start, min(found[-1].stop, place.stop))
+        return Positions(tuple(found))
+
     def __or__(self, other: Positions) -> Positions:
         return Positions.of([*self.ranges, *other.ranges])
 
@@ -115,6 +126,10 @@ class Positions:
 
 def _start(one: range) -> int:
     return one.start
+
+
+def _stop(one: range) -> int:
+    return one.stop
 
 
 NOWHERE = Positions()

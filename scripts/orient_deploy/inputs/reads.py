@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 IGNORE_FILE = ".dockerignore"
 LINKS_MAX = 40  # on the way to one file; the kernel's own limit, and BuildKit's is larger
+MANY = 50  # from so many folders on it is quicker to look at the whole context once
 LINKS_MOST = 1000  # of one context whose targets are asked for beforehand
 _CLASS = r"(?s)(?<!\\)\[(?:\\.|[^\]\\])+\]"
 
@@ -171,19 +172,27 @@ class _Place:
 class _Context(Scope):
     """A build context: a root that no link leads out of."""
 
-    __slots__ = ("_kept", "_matched", "_read")
+    __slots__ = ("_asked", "_ignored", "_kept", "_matched", "_read")
 
     def __init__(self, tree: Tree, folder: str, read: Read) -> None:
         super().__init__(tree, folder)
         self._read = read
         self._matched: dict[str, tuple[_Place, list[tuple[str, range]]]] = {}
         self._kept: dict[tuple[Ignore, str], tuple[Positions, Positions]] = {}
+        self._asked = 0  # files and folders of which was asked what is left of them
+        self._ignored: dict[Ignore, Positions] = {}  # of all that is here
 
     def parted(self, ignore: Ignore, path: str, place: range) -> tuple[Positions, Positions]:
         """What an ignore file leaves of a file or folder, and what it takes out."""
         found = self._kept.get((ignore, path))
         if found is None:
-            ignored = ignore.ignored(self, path, place)
+            self._asked += 1
+            if (path and self._asked < MANY) or not place:
+                ignored = ignore.ignored(self, path, place)
+            else:
+                if ignore not in self._ignored:
+                    self._ignored[ignore] = ignore.ignored(self, "", self.everything)
+                ignored = self._ignored[ignore].within(place)
             whole = Positions((place,))
             found = self._kept[ignore, path] = (
                 (whole - ignored, ignored)

@@ -29,6 +29,7 @@ def test_they_are_sets_of_numbers(one: list[range], two: list[range], at: int, l
     assert list(first - second) == sorted(numbers - others)
     assert (at in first) == (at in numbers)
     assert first.meets(at, at + length) == (not numbers.isdisjoint(range(at, at + length)))
+    assert first.within(range(at, at + length)) == first & Positions((range(at, at + length),))
 
 
 @given(SOME, SOME)

@@ -39,6 +39,13 @@ _LONG_KEY = re.compile(r"^  \? (.*)\n  : (.*)", re.MULTILINE)
 _BLANK_IN_BRACES = re.compile(r"(?<=\{) (?=\S)|(?<=\S) (?=\})")
 # A remark of the registry: it comes and goes, and what is installed stays the same.
 _DEPRECATED = re.compile(r"\n    deprecated:.*(?:\n(?:      .*|(?=\n)))*")
+# What an importer nearly always says of a dependency: three lines with nothing special in them.
+_VALUE = r"([\w^~](?:[^\n'\"#]*[^\n'\"# ])?|'[^'\n]*')"
+_USUAL = re.compile(
+    r"\n      (\w[\w./-]*|'@[\w./-]+'):"
+    rf"\n        specifier: {_VALUE}\n        version: {_VALUE}(?![^\n])"
+)
+_ALL_USUAL = re.compile(f"(?:{_USUAL.pattern})+")
 _DIRECTORY = re.compile(r"(?<![\w-])directory: ('[^'\n]*'|\"[^\"\n]*\"|[^'\",}\n]+)")
 # What begins or follows a value that is more than the plain text it looks like.
 _NEEDED = ("    dependencies:", "    optionalDependencies:")
@@ -192,6 +199,11 @@ def asked_by(importer: str) -> Iterator[tuple[str, str, str]]:
     """What an importer asks for, from its text: name, specifier, and the version it got."""
     for group, body in _rows(importer, 4):
         if group in _GROUPS:
+            quickly = _USUAL.findall(body) if _ALL_USUAL.fullmatch(body) else ()
+            if quickly and len({name for name, _, _ in quickly}) == len(quickly):
+                for name, specifier, version in quickly:
+                    yield name.strip("'"), specifier.strip("'"), version.strip("'")
+                continue
             for name, fields in _rows(body, 6):
                 said = {field: _scalar(value.strip(" ")) for field, value in _rows(fields, 8)}
                 if said.keys() != {"specifier", "version"}:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "orient_deploy"
 LIBRARY = ROOT / "scripts" / PACKAGE
 # These stand beside the rooms, for all of them.
-BESIDE = {"errors", "record", "text"}
+BESIDE = {"errors", "hidden", "record", "text"}
 ROOMS = {path.name for path in LIBRARY.iterdir() if (path / "__init__.py").is_file()}
 
 # What a room may import of others at run time. `commands` wires all and is imported by none.

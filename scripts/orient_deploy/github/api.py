@@ -1,14 +1,14 @@
 """One conversation with GitHub's REST API: who asks, how often, and what a refusal means.
 
-Only reads. The token goes to the API and to nobody that it points to, and never gets into a
-message.
+The token goes to the API and to nobody that it points to, and never gets into a message; nor does
+what is sent, or a word of what a refusal says. Decides nothing.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,18 @@ TIMEOUT_S = 10.0
 TRIES = 3
 PAGE = 100  # the most that the API gives at once
 LONGEST_WAIT_S = 30.0  # a longer Retry-After is not worth a runner's time here
+# Of what changes something: GitHub asks for a second between two, and a minute where it says that
+# there were too many and not how long to wait ("Best practices for using the REST API").
+BETWEEN_WRITES_S = 1.0
+TOO_MANY_S = 60.0
+LONGEST_WAIT_TO_WRITE_S = 300.0
 
 ASK_AGAIN = "Re-run this job in a while"
 
 
 class Api:
-    """What may be asked, for one purpose; `what` begins each error's message."""
+    """What may be asked, for one purpose; `what` begins each error's message, and `advice` ends
+    that of a refusal."""
 
     def __init__(
         self,
@@ -34,14 +40,15 @@ class Api:
         url: str,
         *,
         what: str,
-        permission: str,
+        advice: str,
         sleep: Callable[[float], None],
     ) -> None:
         self._session = session
         self._url = url
         self._what = what
-        self._permission = permission
+        self._advice = advice
         self._sleep = sleep
+        self._has_written = False
 
     def get(self, path: str, query: Mapping[str, str]) -> object:
         """The decoded answer.
@@ -52,30 +59,78 @@ class Api:
         Raises:
             RemoteError: GitHub refused, or gave no usable answer after three tries.
         """
+        return self._ask("GET", path, query=query, longest_wait_s=LONGEST_WAIT_S)[1]
+
+    def find(self, path: str) -> object | None:
+        """As `get`, of what may not be there: None for a 404."""
+        status, answer = self._ask("GET", path, returned=(404,), longest_wait_s=LONGEST_WAIT_S)
+        return None if status == 404 else answer
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        returned: Collection[int] = (),
+    ) -> int:
+        """Change something; the status of the answer, one below 300 or one of `returned`.
+
+        Asks again as `get` does: what was asked may have happened once already when the connection
+        failed. Two changes are a second apart, and a limit that GitHub names is waited for.
+
+        Raises:
+            RemoteError: GitHub refused, or gave no usable answer after three tries.
+        """
+        if self._has_written:
+            self._sleep(BETWEEN_WRITES_S)
+        self._has_written = True
+        wait_s = LONGEST_WAIT_TO_WRITE_S
+        return self._ask(method, path, body=body, returned=returned, longest_wait_s=wait_s)[0]
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+        returned: Collection[int] = (),
+        longest_wait_s: float,
+    ) -> tuple[int, object]:
         from requests import RequestException
 
         attempt = 1
         while True:
             wait_s = 2.0**attempt * random.uniform(0.5, 1.0)
             try:
-                response = self._session.get(
-                    f"{self._url}{path}", params=query, timeout=TIMEOUT_S, allow_redirects=False
+                response = self._session.request(
+                    method,
+                    f"{self._url}{path}",
+                    params=query,
+                    json=body,
+                    timeout=TIMEOUT_S,
+                    allow_redirects=False,
                 )
             except (RequestException, OSError, ValueError) as error:
                 why = f"the connection failed ({type(error).__name__})"
             else:
                 status = response.status_code
-                if status == 200:
-                    return self._decoded(response)
+                if status in returned:
+                    return status, None
+                if status < 300:
+                    return status, self._decoded(response) if response.content else None
                 why = f"GitHub answered {status}"
-                if status != 429 and status < 500:
+                limited = _limited_s(response) if method != "GET" else None
+                if status != 429 and status < 500 and limited is None:
                     # 404 is what a token without the permission gets for a private repository.
                     refused = status in (401, 403, 404)
-                    raise self.failed(why, _advice(self._permission) if refused else ASK_AGAIN)
+                    raise self.failed(why, self._advice if refused else ASK_AGAIN)
                 told = response.headers.get("Retry-After", "")
                 wait_s = max(wait_s, float(told) if re.fullmatch(r"[0-9]{1,9}", told) else 0.0)
-            if attempt == TRIES or wait_s > LONGEST_WAIT_S:
-                raise self.failed(why, ASK_AGAIN)
+                wait_s = max(wait_s, limited or 0.0)
+            if attempt == TRIES or wait_s > longest_wait_s:
+                raise self.failed(why, ASK_AGAIN) from None
             self._sleep(wait_s)
             attempt += 1
 
@@ -93,9 +148,9 @@ class Api:
 
 @contextmanager
 def github_api(
-    url: str, token: str, *, what: str, permission: str, sleep: Callable[[float], None]
+    url: str, token: str, *, what: str, advice: str, sleep: Callable[[float], None]
 ) -> Iterator[Api]:
-    """Begin a conversation; `permission` is the one that the token needs, like 'actions: read'.
+    """Begin a conversation; `advice` is what to do when the token may not do what is asked.
 
     Raises:
         RemoteError: the token is none.
@@ -105,7 +160,7 @@ def github_api(
     # What a header cannot hold would otherwise be quoted, token and all, by the error about it.
     if not re.fullmatch(r"[!-~]+", token):
         why = "the token is empty or holds characters that no token has"
-        raise RemoteError(what, why, _advice(permission))
+        raise RemoteError(what, why, advice)
 
     def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
         # As `auth` and not as a header: requests would replace that by what a .netrc holds.
@@ -121,8 +176,22 @@ def github_api(
                 "User-Agent": "orient-deploy-actions",
             }
         )
-        yield Api(session, url, what=what, permission=permission, sleep=sleep)
+        yield Api(session, url, what=what, advice=advice, sleep=sleep)
 
 
-def _advice(permission: str) -> str:
+def _limited_s(response: requests.Response) -> float | None:
+    """How long to wait where a refusal is about how often we asked; None: it is not."""
+    if response.status_code not in (403, 429):
+        return None
+    told = response.headers.get("Retry-After", "")
+    if re.fullmatch(r"[0-9]{1,9}", told):
+        return float(told)
+    used_up = response.headers.get("X-RateLimit-Remaining") == "0"
+    if used_up or b"rate limit" in response.content[:2000].lower():
+        return TOO_MANY_S
+    return None
+
+
+def permit(permission: str) -> str:
+    """The advice for a workflow's own token that lacks a permission, like 'actions: read'."""
     return f"Give the job `permissions: {permission}`, or pass a token that has it"

@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orient_deploy.github.api import PAGE, Api, github_api
+from orient_deploy.github.api import PAGE, Api, github_api, permit
 
 FORMAT = 1  # of the payload
 MOST_ASKED = 30  # deployments that are looked into; each is a request
@@ -89,7 +89,9 @@ def last_deployment(
     deployments" says what GitHub does by itself.
     """
     what = f"the deployments to {environment!a} could not be read"
-    with github_api(api_url, token, what=what, permission="deployments: read", sleep=sleep) as api:
+    with github_api(
+        api_url, token, what=what, advice=permit("deployments: read"), sleep=sleep
+    ) as api:
         attempts: list[Attempt] = []
         replaced: list[Deployment] = []
         for number, commit, payload in _deployments(api, repository, environment):

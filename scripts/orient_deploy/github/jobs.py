@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from orient_deploy.github.api import PAGE, github_api
+from orient_deploy.github.api import PAGE, github_api, permit
 from orient_deploy.github.model import Job
 
 MOST_PAGES = 20  # a run with more jobs than that is not one that we can tell apart
@@ -31,7 +31,7 @@ def list_jobs(
     """
     what, permission = "the jobs of this run could not be listed", "actions: read"
     jobs: list[Job] = []
-    with github_api(api_url, token, what=what, permission=permission, sleep=sleep) as api:
+    with github_api(api_url, token, what=what, advice=permit(permission), sleep=sleep) as api:
         for page in range(1, MOST_PAGES + 1):
             query = {"filter": "latest", "per_page": str(PAGE), "page": str(page)}
             answer = api.get(f"/repos/{repository}/actions/runs/{run_id}/jobs", query)

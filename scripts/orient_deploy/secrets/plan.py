@@ -32,7 +32,7 @@ ORDER: tuple[Action, ...] = (
     "unknown",
     "skip",
 )
-WRITES = ("create", "update", "delete")
+WRITES: tuple[Action, ...] = ("create", "update", "delete")
 
 
 @dataclass(frozen=True, kw_only=True)

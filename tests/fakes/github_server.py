@@ -1,7 +1,7 @@
 """GitHub's REST API on loopback: answers from a script, after checking each request.
 
-A request is checked against GitHub's own OpenAPI description, of which `github_api.json` holds the
-operations that are used here; a request that does not fit fails the test at its end. An answer that
+A request is checked against GitHub's own OpenAPI description (`github_description`); one that does
+not fit fails the test at its end. An answer that
 `answer_to` makes is checked too, so that the fake does not drift from the real thing.
 """
 
@@ -14,13 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import jsonschema
+from tests.fakes.github_description import operation, request_problems, response_problems
 
-_API = json.loads((Path(__file__).parent / "github_api.json").read_text(encoding="utf-8"))
 JOBS = "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs"
 DEPLOYMENTS = "/repos/{owner}/{repo}/deployments"
 STATUSES = "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"
@@ -54,23 +52,9 @@ def jobs_answer(jobs: Sequence[Mapping[str, Any]], total: int) -> Answer:
 
 def answer_to(path: str, content: object) -> Answer:
     """What a GET of a path is told; AssertionError when GitHub would not answer so."""
-    operation = _API["paths"][path]["get"]
-    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    problem = next(jsonschema.Draft7Validator(_nullable(schema)).iter_errors(content), None)
-    assert problem is None, problem
+    asked = operation("GET", re.sub(r"\{\w+\}", "1", path))
+    assert list(response_problems(asked, 200, content)) == []
     return Answer(body=json.dumps(content).encode(), headers={"Content-Type": "application/json"})
-
-
-def _nullable(schema: Any) -> Any:
-    """OpenAPI 3.0's `nullable` in the words of JSON Schema."""
-    if isinstance(schema, list):
-        return [_nullable(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    changed = {key: _nullable(value) for key, value in schema.items() if key != "nullable"}
-    if schema.get("nullable") is True:
-        return {"anyOf": [{"type": "null"}, changed]}
-    return changed
 
 
 class GitHubServer:
@@ -92,42 +76,13 @@ class GitHubServer:
 
 
 def _problems(request: Request, token: str) -> Iterator[str]:
-    for path, methods in _API["paths"].items():
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
-        found = re.fullmatch(pattern, request.path)
-        operation = methods.get(request.method.lower())
-        if found and operation:
-            break
-    else:
+    asked = operation(request.method, request.path)
+    if asked is None:
         yield f"GitHub has no {request.method} {request.path}"
         return
-    given = {"path": found.groupdict(), "query": dict(request.query)}
-    known: dict[str, set[str]] = {"path": set(), "query": set()}
-    for parameter in operation["parameters"]:
-        place, name = parameter["in"], parameter["name"]
-        known[place].add(name)
-        if name not in given[place]:
-            if parameter.get("required"):
-                yield f"{place} lacks {name}"
-            continue
-        value: Any = given[place][name]
-        if parameter["schema"]["type"] == "integer" and re.fullmatch(r"[0-9]+", value):
-            value = int(value)
-        for error in jsonschema.Draft7Validator(parameter["schema"]).iter_errors(value):
-            yield f"{place} {name}: {error.message}"
-    for name in given["query"].keys() - known["query"]:
-        yield f"query has {name}, which GitHub does not know"
-    if int(request.query.get("per_page", "30")) > 100:
-        yield "per_page is above 100"  # said in words only: "max 100"
-    wanted = {"authorization": f"Bearer {token}"}
-    if not request.headers.get("user-agent", "").startswith("PyGithub/"):  # it asks as of old
-        wanted["accept"] = "application/vnd.github+json"
-        wanted["x-github-api-version"] = "2022-11-28"
-    for name, expected in wanted.items():
-        if request.headers.get(name) != expected:
-            yield f"header {name} is not as GitHub asks"
-    if not request.headers.get("user-agent"):
-        yield "GitHub refuses requests without a user-agent"
+    yield from request_problems(asked, request.query, request.headers)
+    if request.headers.get("authorization") != f"Bearer {token}":
+        yield "header authorization is not as GitHub asks"
 
 
 @contextmanager

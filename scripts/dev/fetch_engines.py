@@ -1,4 +1,4 @@
-"""Download the Docker engines and the image registry that tests start, with apt, into a cache.
+"""Download the engines, the image registry and the SSH server of the tests, by apt, into a cache.
 
 Nothing is installed. The packages are those of Debian; a private package list is derived from the
 machine's own Debian source, with its suite replaced, so apt verifies their signatures as ever.
@@ -35,6 +35,8 @@ PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     # 20.10: its builder knows no heredocs, no --link and no named contexts.
     "20": {STABLE: ("docker.io", "containerd", "runc", "libdevmapper1.02.1", "busybox-static")},
     "registry": {STABLE: ("docker-registry",)},
+    # libwrap0: what openssh-server needs and a small Debian does not have.
+    "sshd": {STABLE: ("openssh-server", "libwrap0", "libnsl2")},
 }
 
 ATTEMPTS = 4

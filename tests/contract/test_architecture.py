@@ -38,6 +38,7 @@ EDGES = {
     },
     "registry": set(),
     "runner": set(),
+    "server": set(),
 }
 # What it may name besides, for type checkers only.
 TYPES = {

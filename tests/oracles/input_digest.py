@@ -152,7 +152,8 @@ class Commit:
 
     def _is_made(self, name: str) -> bool:
         """Whether a source is not there at all, and nobody says what it is made from."""
-        if any(text != "auto" for text in self._images[name].get("watch", [])):
+        watch = self._images[name].get("watch", [])
+        if any(text != "auto" and not text.startswith("!") for text in watch):
             return False
         contexts = self._images[name].get("contexts", {})
         folders = [key for key in contexts if not contexts[key].startswith("docker-image://")]

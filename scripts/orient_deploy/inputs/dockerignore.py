@@ -100,6 +100,12 @@ class Ignore:
     def __bool__(self) -> bool:
         return bool(self._patterns)
 
+    @property
+    def exceptions(self) -> tuple[str, ...]:
+        """The patterns that let something in again, without their '!'."""
+        rows = zip(self._patterns, self._negative, strict=True)
+        return tuple(pattern.text for pattern, negates in rows if negates)
+
     def matches(self, path: str) -> bool:
         """Whether a path is ignored, asked as a builder does: each folder above it first."""
         return self._state(path)[1]

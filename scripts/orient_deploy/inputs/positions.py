@@ -81,7 +81,7 @@ class Positions:
         """What of it is in one range."""
         low = bisect_right(self.ranges, place.start, key=_stop)
         high = bisect_left(self.ranges, place.stop, low, key=_start)
-        if low == high:
+        if low == high or not place:
             return NOWHERE
         found = list(self.ranges[low:high])
         found[0] = range(max(found[0].start, place.start), found[0].stop)

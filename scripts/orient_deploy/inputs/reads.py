@@ -103,7 +103,7 @@ class Reads:
 
         Whoever gives the image a list has said it.
         """
-        if any(pattern.text != AUTO for pattern in image.watch):
+        if any(text != AUTO and text[0] != "!" for text in (one.text for one in image.watch)):
             return None
         return next((one for one in self.missing if one.made), None)
 
@@ -354,6 +354,7 @@ class _Resolving:
         self._ignored: list[range] = []
         self._missing: list[Missing] = []
         self._on_the_way: list[int] = []
+        self._opaque: list[_Context] = []  # in submodules: what they hold is not known
 
     def resolve(self) -> Reads:
         image, shared = self._image, self._shared
@@ -431,7 +432,10 @@ class _Resolving:
             self._on_the_way.append(submodule)
         if place.problem:
             self._widened.append(Widened(line=0, why=place.problem))
-        return self._shared.context(place.path)
+        context = self._shared.context(place.path)
+        if submodule is not None:
+            self._opaque.append(context)
+        return context
 
     def _ignore_file(self, path: str, context: _Context) -> _Place | None:
         """Where an ignore file is; None: there is none."""
@@ -459,7 +463,7 @@ class _Resolving:
         places: list[str] = []
         positions: list[range] = []
         taken_out: list[range] = []
-        whole = False
+        whole = is_there = False
         for path, place, found in self._found(take, context):
             kept, ignored = found, NOWHERE
             if ignore:
@@ -470,15 +474,17 @@ class _Resolving:
             positions += kept.ranges
             taken_out += ignored.ranges
             whole = whole or not context.is_entry(path, place)
-        if not positions:
-            made = not taken_out and not self._may_find_nothing(take, context)
+            is_there = is_there or bool(place)
+        if context not in self._opaque and (not positions or self._leads_nowhere(take, context)):
+            if taken_out:
+                made = self._is_excepted_later(take, context, ignore)
+            elif take.excludes and not take.parents:
+                made = not is_there
+            else:
+                made = not self._may_find_nothing(take, context)
+            source, is_ignored = _shown(take.source), bool(taken_out)
             self._missing.append(
-                Missing(
-                    line=take.line,
-                    source=_shown(take.source),
-                    ignored=bool(taken_out),
-                    made=made,
-                )
+                Missing(line=take.line, source=source, ignored=is_ignored, made=made)
             )
         self._ignored += taken_out
         return Source(
@@ -492,11 +498,30 @@ class _Resolving:
         )
 
     def _may_find_nothing(self, take: Take, context: _Context) -> bool:
-        """Whether the builder goes on without a source: a pattern, of a folder that is there."""
-        if not take.is_pattern or not has_wildcard(take.source):
+        """Whether nothing is missed: a pattern of names, in a folder that is there."""
+        folder, _, name = take.source.rpartition("/")
+        if not take.is_pattern or not has_wildcard(name) or has_wildcard(folder):
             return False
-        before = re.split(r"[*?\[\\]", take.source)[0].rpartition("/")[0]
-        return bool(context.follow(before).found)
+        return bool(context.follow(folder).found)
+
+    def _leads_nowhere(self, take: Take, context: _Context) -> bool:
+        """Whether a source is a symbolic link to what is not there."""
+        if has_mark(take.source) or take.parents or (take.is_pattern and has_wildcard(take.source)):
+            return False
+        place = context.follow(take.source)
+        return bool(place.links) and not place.found and not place.problem
+
+    def _is_excepted_later(self, take: Take, context: _Context, ignore: Ignore) -> bool:
+        """Whether the ignore file, which leaves out all that is there of a source, would let in
+        something in it that is not there."""
+        inside = normpath(f"/{take.source}").lstrip("/")
+        for text in ignore.exceptions:
+            path = re.split(r"[*?\[\\]", text)[0]
+            path = path.rpartition("/")[0] if path != text else path
+            is_inside = f"{path}/".startswith(f"{inside}/" if inside else "")
+            if path and is_inside and not context.place(path):
+                return True
+        return False
 
     def _found(self, take: Take, context: _Context) -> Iterator[_Found]:
         """What a source finds: paths, their places, and what of each is taken."""
@@ -535,10 +560,6 @@ class _Resolving:
             else:
                 taken = self._without(take, place.path, place.found, context)
             yield place.path, place.found, taken
-        elif place.links and not place.problem:
-            self._missing.append(
-                Missing(line=take.line, source=_shown(source), ignored=False, made=True)
-            )
 
     def _way(self, take: Take, place: _Place, context: _Context) -> Iterator[_Found]:
         """The links on the way to a place; everything, where one of them could not be read."""
@@ -579,9 +600,24 @@ class _Resolving:
             found = self._without(take, path, place, context)
             if pattern:
                 scope = self._shared.context(context.whole(path))
-                found &= compile_ignore((pattern,)).ignored(scope, "", scope.everything)
+                matched = compile_ignore((pattern,)).ignored(scope, "", scope.everything)
+                found &= matched | self._submodules(pattern, scope)
             yield path, place, found
             yield from self._targets(take, found, context)
+
+    def _submodules(self, pattern: str, scope: _Context) -> Positions:
+        """The submodules in which a pattern may find something."""
+        parts = pattern.split("/")
+        known = next((n for n, part in enumerate(parts) if "**" in part), len(parts))
+        found = []
+        for at in self._tree.submodules:
+            if at in scope.everything:
+                names = scope.path(at).split("/")
+                is_above = len(names) < len(parts) or known < len(names)
+                pairs = [*zip(parts, names, strict=False)][:known]
+                if is_above and all(segment(part)(name) for part, name in pairs):
+                    found.append(range(at, at + 1))
+        return Positions.of(found)
 
     def _targets(self, take: Take, found: Positions, context: _Context) -> Iterator[_Found]:
         """Where the links among entries lead."""
@@ -606,6 +642,9 @@ class _Resolving:
             f"{start or '.'} counts",
         )
         found = Positions.of([inside])
+        submodule = context.entry(base)
+        if submodule is not None:  # what begins so is in it
+            found = Positions((base.found,))
         yield base.path, base.found, found
         yield from self._targets(take, found, context)
 

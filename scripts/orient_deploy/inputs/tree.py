@@ -27,7 +27,7 @@ class Tree:
     (('src/a', 'src/b'), range(0, 2), '120000', '1f2e', None)
     """
 
-    __slots__ = ("_in_order", "_links", "_named", "paths", "rows")
+    __slots__ = ("_in_order", "_links", "_named", "_submodules", "paths", "rows")
 
     def __init__(self, listing: bytes) -> None:
         """`listing` is the output of `git ls-tree -r -z`, or what would be."""
@@ -40,6 +40,7 @@ class Tree:
         self.rows = text.split("\0")[:-1]  # '100644 blob <id>' TAB '<path>'
         self.paths = tuple([row[row.index("\t") + 1 :] for row in self.rows])
         self._links: tuple[int, ...] | None = None if "120000 " in text else ()
+        self._submodules: tuple[int, ...] | None = None if "160000 " in text else ()
         self._named: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def patched(self, rows: Iterable[tuple[str, str]]) -> Tree:
@@ -51,7 +52,7 @@ class Tree:
         """
         found = Tree(b"")
         found._in_order = self._in_order
-        found._links = None
+        found._links = found._submodules = None
         then: list[str] = []
         names: list[str] = []
         done = 0
@@ -116,6 +117,14 @@ class Tree:
         if self._links is None:
             self._links = tuple(at for at, row in enumerate(self.rows) if row.startswith("120000 "))
         return self._links
+
+    @property
+    def submodules(self) -> tuple[int, ...]:
+        """The positions of all submodules."""
+        if self._submodules is None:
+            found = [at for at, row in enumerate(self.rows) if row.startswith("160000 ")]
+            self._submodules = tuple(found)
+        return self._submodules
 
     def mode(self, at: int) -> str:
         """'100644', '100755', '120000' (a symbolic link) or '160000' (a submodule)."""

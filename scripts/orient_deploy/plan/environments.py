@@ -133,7 +133,7 @@ def _refusal(on: DeployEvents | None, facts: Facts) -> str:
     if event.name == "release" and event.action not in _RELEASED:
         return f"a release that was {event.action} deploys nothing"
     if event.name == "workflow_run":
-        followed = _refusal_to_follow(event)
+        followed = _refusal_to_follow(event, facts.head)
         if followed:
             return followed
     if event.tag:
@@ -151,14 +151,18 @@ def _refusal(on: DeployEvents | None, facts: Facts) -> str:
     return "" if ref_among(event.branch, branches) else f"{where} does not deploy there"
 
 
-def _refusal_to_follow(event: Event) -> str:
+def _refusal_to_follow(event: Event, head: str) -> str:
     """Why the run that a workflow_run follows says nothing about this commit, or ''."""
     if event.conclusion not in ("success", ""):
         return f"the run that this one follows ended with {event.conclusion}"
-    if event.followed in ("pull_request", "pull_request_target", "merge_group"):
+    if event.followed.startswith("pull_request") or event.followed == "merge_group":
         return f"the run that this one follows was of a {event.followed}: it tried something else"
     if event.followed_branch not in (event.branch, event.tag, ""):
         return f"the run that this one follows was on {event.followed_branch}"
+    if event.followed_sha not in (head, ""):
+        return (
+            f"the run that this one follows was of {event.followed_sha[:SHORT]}, not of this commit"
+        )
     return ""
 
 

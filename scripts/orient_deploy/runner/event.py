@@ -46,10 +46,12 @@ class Event:
     repository: str = ""  # owner/name
     server_url: str = ""  # https://github.com
     action: str = ""  # release: published, deleted, …
-    # workflow_run: how the run ended that this one follows, what started it, and on which branch
+    # workflow_run: how the run ended that this one follows, what started it, on which branch, and
+    # of which commit
     conclusion: str = ""
     followed: str = ""
     followed_branch: str = ""
+    followed_sha: str = ""
 
     @property
     def branch(self) -> str:
@@ -110,6 +112,7 @@ def _event(name: str, payload: Mapping[str, object], env: Mapping[str, str]) -> 
         conclusion=_name(run.get("conclusion")),
         followed=_name(run.get("event")),
         followed_branch=_name(run.get("head_branch")),
+        followed_sha=_object_id(run.get("head_sha")),
     )
 
 

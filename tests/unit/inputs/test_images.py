@@ -657,8 +657,9 @@ MADE_FILES: Files = {
 }
 
 
-def test_of_what_a_missing_source_is_made_nobody_knows_so_everything_counts() -> None:
-    found = inputs_of(MADE.replace("WATCH", "[auto]"), MADE_FILES)["web"]
+@pytest.mark.parametrize("watch", ["[auto]", "[auto, '!lib/**']"])
+def test_of_what_a_missing_source_is_made_nobody_knows_so_everything_counts(watch: str) -> None:
+    found = inputs_of(MADE.replace("WATCH", watch), MADE_FILES)["web"]
 
     assert len(found.counted) == len(MADE_FILES)
     assert found.closures == {}

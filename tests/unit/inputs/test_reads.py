@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from orient_deploy.config.model import Image, Location
 from orient_deploy.inputs.reads import Missing, Reads, resolve_reads, wanted_for_reads
 from orient_deploy.inputs.tree import Tree
-from tests.fakes.repositories import Symlink
+from tests.fakes.repositories import Content, Gitlink, Symlink
+from tests.unit.inputs.commit import inputs_of
 
 Files = Mapping[str, bytes | str | Symlink | None]  # None: a submodule
 
@@ -107,22 +108,61 @@ def test_a_file_that_is_made_later_is_missing_and_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sources", "made"),
+    ("line", "made"),
     [
-        pytest.param("yarn.lock*", False, id="a-pattern"),
-        pytest.param("lib/*.js", False, id="a-pattern-in-a-folder-that-is-there"),
-        pytest.param("l*/dist/*.js", False, id="a-pattern-of-folders"),
-        pytest.param("lib/dist/*.js", True, id="a-pattern-in-a-folder-that-is-not"),
-        pytest.param("lib/dist", True, id="a-path"),
-        pytest.param("lib/a.ts/b", True, id="below-a-file"),
-        pytest.param("link", True, id="behind-a-link"),
+        pytest.param("COPY yarn.lock* /x/", False, id="a-pattern"),
+        pytest.param("COPY .npmr[c] /x/", False, id="a-name-that-may-be-there"),
+        pytest.param("COPY lib/*.js /x/", False, id="a-pattern-in-a-folder-that-is-there"),
+        pytest.param("COPY lib/dist/*.js /x/", True, id="a-pattern-in-a-folder-that-is-not"),
+        pytest.param("COPY l*/dist /x/", True, id="a-name-in-folders-of-a-pattern"),
+        pytest.param("COPY --parents l*/dist /x/", True, id="the-same-with-parents"),
+        pytest.param("COPY lib/dist /x/", True, id="a-path"),
+        pytest.param("COPY lib/a.ts/b /x/", True, id="below-a-file"),
+        pytest.param("COPY link /x/", True, id="behind-a-link"),
+        pytest.param("COPY --parents lib /x/", False, id="a-link-to-nothing-in-a-folder"),
+        pytest.param("COPY lib /x/", False, id="the-same-without-parents"),
+        pytest.param("COPY l* /x/", False, id="a-link-to-nothing-that-a-pattern-finds"),
+        pytest.param("COPY hidden /x/", False, id="a-link-that-is-ignored"),
+        pytest.param("COPY --exclude=*.ts lib/a.ts lib/src /x/", False, id="excluded"),
+        pytest.param("COPY --exclude=*.ts dist /x/", True, id="not-there-and-excluded"),
+        pytest.param("COPY kept /x/", True, id="an-exception-for-what-is-not-there"),
+        pytest.param("COPY all /x/", False, id="all-is-ignored"),
+        pytest.param("COPY --parents mod/src/*.c /x/", False, id="parents-in-a-submodule"),
+        pytest.param("COPY --parents m*/**/a.c /x/", False, id="a-pattern-into-a-submodule"),
+        pytest.param("COPY mod/src /x/", False, id="in-a-submodule"),
+        pytest.param("ARG V\nCOPY mod/$V/*.c /x/", False, id="unknown-in-a-submodule"),
     ],
 )
-def test_what_may_find_nothing_is_not_made_before_the_build(sources: str, made: bool) -> None:
-    files: dict[str, str | bytes | Symlink | None] = {"lib/a.ts": "", "link": Symlink("dist")}
-    found = Commit({"Dockerfile": f"FROM a\nCOPY {sources} /x/\n", **files}).resolve()
+def test_what_something_has_to_make_before_the_build(line: str, made: bool) -> None:
+    files: dict[str, Content] = {
+        "lib/a.ts": "",
+        "lib/src/b.ts": "",
+        "lib/link": Symlink("dist"),
+        "link": Symlink("dist"),
+        "hidden": Symlink("dist"),
+        "kept/a": "",
+        "all/a": "",
+        "mod": Gitlink("1" * 40),
+        ".dockerignore": "hidden\nkept/*\n!kept/dist\nall\n",
+    }
+    text = "version: 1\nimages: {web: {dockerfile: Dockerfile}}\n"
+    files["Dockerfile"] = f"FROM a\n{line}\n"
 
-    assert [one.made for one in found.missing] == [made]
+    found = inputs_of(text, files)["web"]
+
+    assert (found.made is not None) == made
+    if "mod" in line:
+        assert found.why("mod")
+
+
+def test_of_a_context_in_a_submodule_nothing_is_missed() -> None:
+    files: dict[str, Content] = {"Dockerfile": "FROM a\nCOPY src /x/\n", "mod": Gitlink("1" * 40)}
+    text = "version: 1\nimages: {web: {dockerfile: Dockerfile, context: mod/app}}\n"
+
+    found = inputs_of(text, files)["web"]
+
+    assert found.made is None
+    assert found.why("mod")
 
 
 WIDE = {

@@ -17,7 +17,7 @@ from orient_deploy.plan.model import Plan, Request
 from orient_deploy.plan.refs import is_deploying, is_version
 from orient_deploy.runner import Event, PullRequest
 from tests.unit.plan import orient
-from tests.unit.plan.orient import CONFIG, IMAGES, SLACK, config, event, no_base, plan, push
+from tests.unit.plan.orient import CONFIG, HEAD, IMAGES, SLACK, config, event, no_base, plan, push
 
 FORCE = Request(force=True)
 
@@ -603,6 +603,21 @@ def test_versions_match_the_tag_pattern() -> None:
             event("workflow_run", conclusion="success", followed="push", followed_branch="topic"),
             "topic",
             id="of-another-branch",
+        ),
+        pytest.param(
+            event("workflow_run", conclusion="success", followed="push", followed_sha="1c" * 20),
+            "1c1c1c1",
+            id="of-another-commit",
+        ),
+        pytest.param(
+            event("workflow_run", conclusion="success", followed="push", followed_sha=HEAD),
+            "",
+            id="of-this-commit",
+        ),
+        pytest.param(
+            event("workflow_run", conclusion="success", followed="pull_request_review"),
+            "pull_request_review",
+            id="of-a-review",
         ),
     ],
 )

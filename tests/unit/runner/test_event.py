@@ -162,6 +162,7 @@ def event(name: str, **facts: Any) -> Event:
                     "conclusion": "success",
                     "event": "pull_request",
                     "head_branch": "main",
+                    "head_sha": B,
                 }
             },
             {},
@@ -170,6 +171,7 @@ def event(name: str, **facts: Any) -> Event:
                 conclusion="success",
                 followed="pull_request",
                 followed_branch="main",
+                followed_sha=B,
             ),
             id="workflow-run-of-a-pull-request",
         ),
@@ -273,7 +275,7 @@ def test_no_payload_crashes_and_every_fact_is_fit_for_git(
 
     for text in (
         *(read.ref, read.before, read.default_branch, read.merge_group_base_sha),
-        *(read.action, read.conclusion, read.followed, read.followed_branch),
+        *(read.action, read.conclusion, read.followed, read.followed_branch, read.followed_sha),
     ):
         text.encode()
         assert "\0" not in text and "\n" not in text

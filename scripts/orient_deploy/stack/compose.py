@@ -1,0 +1,270 @@
+"""Docker Compose on this machine, as the only one who says what a file of variables means.
+
+Runs `docker compose config` in an environment that has nothing of ours, with a project of one
+service on its standard input, and needs no engine. Never repeats what Compose says of a file: its
+errors quote values, and its warnings name variables, which are pieces of a password. For the same
+reason no error here is raised while another one is handled: that one would hold the text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from orient_deploy.errors import EnvironmentLacks, InputError
+from orient_deploy.hidden import Hidden
+
+TIMEOUT_S = 60.0
+FILE_MAX_BYTES = 1024 * 1024  # a repository's secrets come to 100 of 48 KB, and never near it
+OLDEST = (2, 24)  # the first that reads what a service's `env_file` may say today
+_ADVICE = "Install Docker with the plugin docker-compose (2.24 or newer)"
+_VERSION = re.compile(r"v?(\d+)\.(\d+)[\w.+~-]*")
+# What Compose can say of a file (compose-go v2.9, dotenv/parser.go, template/template.go), and how
+# we say it: nothing of its own words is kept but these.
+_REFUSALS = {
+    "unterminated quoted value": "a quote is not closed",
+    "unexpected character": "a name has a character that Compose does not take in one",
+    "key cannot contain a space": "a name has a blank in it",
+    "Invalid template": "a `$` begins no reference that Compose understands",
+    "required variable": "a reference of the form `${NAME:?…}` names nothing that has a value",
+}
+_OTHERWISE = "Compose does not say why in words that could be shown"
+
+
+class Refused(InputError):
+    """Compose does not read the file; `reason` is one of our own phrases, `line` may be 0."""
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        at = f", line {line}" if line else ""
+        super().__init__(f"Docker Compose does not read {path}{at}", reason, "Correct the file")
+        self.file, self.line, self.reason = path, line, reason
+
+
+class Compose:
+    """The `docker compose` of this machine."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], version: str):
+        self._command = tuple(command)
+        self._environment = dict(environment)
+        self.version = version
+
+    @classmethod
+    def found(cls, env: Mapping[str, str], docker: Sequence[str] = ("docker",)) -> Compose:
+        """The Compose that `env` leads to.
+
+        Raises:
+            EnvironmentLacks: there is no docker, it has no Compose, or one that is too old.
+        """
+        program = shutil.which(docker[0], path=env.get("PATH", os.defpath))
+        if program is None:
+            raise EnvironmentLacks("there is no docker", "no such program is on PATH", _ADVICE)
+        command = (program, *docker[1:])
+        environment = _environment(env)
+        code, out, _ = _run([*command, "compose", "version", "--short"], environment, b"")
+        found = _VERSION.fullmatch(out.decode("ascii", "replace").strip())
+        if code or not found:
+            raise EnvironmentLacks(
+                "there is no docker compose",
+                "docker has no such plugin, or it tells no version",
+                _ADVICE,
+            )
+        if (int(found[1]), int(found[2])) < OLDEST:
+            raise EnvironmentLacks(
+                f"docker compose {found[0]} is too old",
+                "versions before 2.24 read files of variables differently",
+                _ADVICE,
+            )
+        return cls(command, environment, found[0])
+
+    def env_file(self, path: str, content: bytes | None = None) -> dict[str, Hidden]:
+        """What a service gets of the file: its names, and their values.
+
+        `content` is what the caller read of it; Compose must have seen the same.
+
+        Raises:
+            InputError: there is no such file, it is none of text, or Compose refuses it.
+            EnvironmentLacks: Compose does not answer.
+        """
+        before = content_of(path) if content is None else content
+        check_text(path, before)
+        absolute = _absolute(path)
+        service = {"image": "x", "env_file": [absolute.replace("$", "$$")]}
+        project = json.dumps({"name": "x", "services": {"s": service}}).encode()
+        command = ["compose", "--env-file", os.devnull, "-f", "-", "config", "--format", "json"]
+        code, out, err = _run([*self._command, *command], self._environment, project)
+        if content_of(path) != before:
+            raise InputError(
+                f"{path} changed while it was read", "two readings of it differ", "Try again"
+            )
+        if code:
+            raise _refusal(path, absolute, err, before)
+        values = _values(out)
+        if values is None:
+            raise EnvironmentLacks(
+                "docker compose gives an answer that is not understood",
+                f"of `docker compose config` {self.version}",
+                _ADVICE,
+            )
+        return values
+
+
+def content_of(path: str) -> bytes:
+    """The bytes of a regular file of at most 1 MiB.
+
+    Raises:
+        InputError: it is not there, cannot be read, is no file, or is larger.
+    """
+    content, reason = _content(path)
+    if reason:
+        raise InputError(f"{path} cannot be read", reason, "Name a file of variables")
+    return content
+
+
+def check_text(path: str, content: bytes) -> None:
+    """Refuse what Compose would silently change: bytes that are no UTF-8, and NUL.
+
+    Raises:
+        InputError: with the line.
+    """
+    position, reason = content.find(b"\0"), "it holds a NUL byte"
+    if position < 0:
+        position, reason = _first_foreign(content), "its bytes are no UTF-8"
+    if position >= 0:
+        line = content.count(b"\n", 0, position) + 1
+        error = InputError(f"{path}, line {line} is no text", reason, "Save the file as UTF-8")
+        error.file, error.line = path, line
+        raise error
+
+
+def _content(path: str) -> tuple[bytes, str]:
+    """What the file holds, or why it cannot be told."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)  # a FIFO would wait
+    try:
+        handle = os.open(path, flags)
+    except FileNotFoundError:
+        return b"", "there is no such file"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        return b"", getattr(error, "strerror", None) or "this is no path"
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        return b"", "it is a folder, a pipe or a device"
+    with os.fdopen(handle, "rb") as file:
+        content = file.read(FILE_MAX_BYTES + 1)
+    return content, "it is larger than 1 MiB" if len(content) > FILE_MAX_BYTES else ""
+
+
+def _first_foreign(content: bytes) -> int:
+    """The position of the first byte that is no UTF-8; -1 for none."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return -1
+
+
+def _absolute(path: str) -> str:
+    absolute = os.path.abspath(path)
+    if not _is_text(absolute):
+        raise InputError("the path of the file is no UTF-8", "Compose takes no other", "Rename it")
+    return absolute
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _environment(env: Mapping[str, str]) -> dict[str, str]:
+    """All that docker is told: where its plugins and settings are."""
+    if folder := env.get("DOCKER_CONFIG"):
+        return {"DOCKER_CONFIG": folder}
+    if home := env.get("HOME"):
+        return {"DOCKER_CONFIG": os.path.join(home, ".docker")}
+    return {}
+
+
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], stdin: bytes
+) -> tuple[int, bytes, bytes]:
+    """Exit code, output and errors of a child in a session of its own."""
+    child = _started(command, environment)
+    if child is None:
+        raise EnvironmentLacks(
+            "docker cannot be started", "the system refuses to run this program", _ADVICE
+        )
+    answer = _finished(child, stdin)
+    if answer is None:
+        raise EnvironmentLacks(
+            "docker compose does not answer",
+            f"{TIMEOUT_S:g} seconds have passed",
+            "Look at the docker of this machine",
+        )
+    return child.returncode, *answer
+
+
+def _started(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.Popen[bytes] | None:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",  # no project's folder: nothing there is read
+            env=dict(environment),
+            start_new_session=True,
+        )
+    except OSError:
+        return None
+
+
+def _finished(child: subprocess.Popen[bytes], stdin: bytes) -> tuple[bytes, bytes] | None:
+    """What the child wrote, or None when it took too long."""
+    try:
+        return child.communicate(stdin, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        with suppress(OSError):
+            os.killpg(child.pid, signal.SIGKILL)  # also a plugin that outlives the command
+        child.wait()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+
+def _values(out: bytes) -> dict[str, Hidden] | None:
+    """The environment of the service, as JSON has it: with `$$` for `$`."""
+    try:
+        found = json.loads(out)["services"]["s"].get("environment") or {}
+        return {
+            name: Hidden(value.replace("$$", "$"))
+            for name, value in found.items()
+            if value is not None
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _refusal(path: str, absolute: str, err: bytes, content: bytes) -> Refused:
+    """Which of the known complaints it is, and of which line."""
+    told = err.decode("utf-8", "replace")
+    kinds = "|".join(map(re.escape, _REFUSALS))
+    place = rf"{re.escape(f'failed to read {absolute}')}: (?:line (\d{{1,7}}): )?({kinds})?"
+    found = re.search(place, told)
+    line = int(found[1]) if found and found[1] else 0
+    if line > content.count(b"\n") + 1:
+        line = 0
+    return Refused(path, line, _REFUSALS[found[2]] if found and found[2] else _OTHERWISE)

@@ -1,0 +1,148 @@
+r"""Which values of a file of variables other readers take differently than Docker Compose does.
+
+Judges the writing alone and never says any of it: a reason is one of the fixed phrases below.
+docs/dotenv.md names the reader behind each. A file without a finding is read alike by Compose,
+python-dotenv and bash.
+
+>>> [(one.name, one.line, one.reason) for one in lint(b"A=1\nB=x # c\n")]
+[('B', 2, 'a comment behind the value')]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from orient_deploy.secrets.envfile import SPACES, Statement, scan
+
+BOM = "a byte order mark at the start of the file"
+CR = "a carriage return (CRLF)"
+CONTROL = "a control character or a blank that is neither space nor tab"
+BROKEN = "from here on the file cannot be read"
+BARE = "a name without `=`"
+FOLLOWS = "text behind a closing quote"
+INDENTED = "blanks before the name"
+EXPORT = "`export` before the name"
+CASE = "a name with lower-case letters"
+NAME = "a name that is not made of A-Z, 0-9 and _, or begins with a digit"
+SHELL = "a name that the shell or the system sets itself"
+DUPLICATE = "a name that stands twice"
+COLON = "`:` instead of `=`"
+AROUND = "blanks around `=`"
+DOLLAR = "a `$` outside of single quotes that is no `${NAME}` of an earlier line"
+SINGLE_DOLLAR = "`${` in single quotes"
+BACKSLASH = "a backslash"
+BACKTICK = "a backtick outside of single quotes"
+HASH = "a `#` in a value without quotes"
+COMMENT = "a comment behind the value"
+TAB_COMMENT = "a tab before `#`"
+INNER_QUOTE = "a quote inside a value without quotes"
+UNQUOTED = "a character that needs quotes (a blank, or one of ~ & | ; < > ( ))"
+TRAILING = "blanks behind the value"
+LINES = "a value of several lines"
+OPTION = "a value that `echo` takes for an option"
+DELETED = "a name alone at the end of the file"
+
+_ODD = re.compile(
+    r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]"
+)
+_NAME = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
+_SHOWN = re.compile(r"[A-Z_][A-Z0-9_]*|[a-z_][a-z0-9_]*", re.ASCII)
+_REFERENCE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)\}", re.ASCII)
+_OPTION = re.compile(r"-[neE]+")
+# Assigning these does something else than assigning, or another value wins where they are read.
+_TAKEN = re.compile(
+    r"_|BASH.*|COMPOSE_.*|DOCKER_.*|LC_.*|LD_.*|LANG|DIRSTACK|EPOCH.*|EUID|FUNCNAME|GROUPS|HIST.*|HOME"
+    r"|HOSTNAME|HOSTTYPE|IFS|LINENO|LOGNAME|MACHTYPE|OLDPWD|OPT(?:ARG|IND|ERR)|OSTYPE|PATH|PIPESTATUS"
+    r"|POSIXLY_CORRECT|PPID|PS[0-4]|PWD|RANDOM|SECONDS|SHELL|SHELLOPTS|SHLVL|SRANDOM|TERM|UID|USER"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A name that readers take differently. `name` is '' where it may be a piece of a value."""
+
+    name: str
+    line: int
+    reason: str
+
+
+def lint(content: bytes, *, accept: Collection[str] = ()) -> tuple[Finding, ...]:
+    """The findings in the order of the file, but for those of the names in `accept`."""
+    text = content.decode("utf-8", "surrogateescape")
+    found: list[Finding] = []
+    if text.startswith("\ufeff"):
+        found.append(Finding(name="", line=1, reason=BOM))
+        text = text[1:]
+    for line, one in enumerate(text.split("\n"), 1):
+        if "\r" in one:
+            found.append(Finding(name="", line=line, reason=CR))
+        if (
+            _ODD.search(one)
+            or not one.isprintable()
+            and any("\ud800" <= c <= "\udfff" or c == "\0" for c in one)
+        ):
+            found.append(Finding(name="", line=line, reason=CONTROL))
+    scanned = scan(text)
+    earlier: set[str] = set()
+    for one in scanned.statements:
+        shown = _SHOWN.fullmatch(one.name) and not one.bare and not one.follows
+        name = one.name if shown else ""
+        if not (name and name in accept):
+            for reason in dict.fromkeys(_reasons(one, earlier)):
+                found.append(Finding(name=name, line=one.line, reason=reason))
+        earlier.add(one.name)
+    if scanned.fault_line:
+        found.append(Finding(name="", line=scanned.fault_line, reason=BROKEN))
+    return tuple(sorted(found, key=lambda one: one.line))
+
+
+def _reasons(one: Statement, earlier: Collection[str]) -> list[str]:
+    if one.bare:
+        return [FOLLOWS if one.follows else BARE]
+    return [*_reasons_of_name(one, earlier), *_reasons_of_value(one, earlier)]
+
+
+def _reasons_of_name(one: Statement, earlier: Collection[str]) -> list[str]:
+    checks = {
+        FOLLOWS: one.follows,
+        INDENTED: one.indented and not one.follows,
+        EXPORT: one.export,
+        NAME: not _NAME.fullmatch(one.name.upper()) or not one.name.isascii(),
+        CASE: one.name != one.name.upper(),
+        SHELL: bool(_TAKEN.fullmatch(one.name)),
+        DUPLICATE: one.name in earlier,
+        DELETED: not one.head.rstrip(SPACES).endswith(("=", ":")),
+        COLON: one.head.rstrip(SPACES).endswith(":"),
+        AROUND: one.head not in (f"{one.name}=", f"{one.name}:"),
+    }
+    return [reason for reason, holds in checks.items() if holds]
+
+
+def _reasons_of_value(one: Statement, earlier: Collection[str]) -> list[str]:
+    raw = one.raw
+    checks = {
+        LINES: "\n" in raw,
+        OPTION: bool(_OPTION.fullmatch(raw.strip(SPACES))),
+        COMMENT: "#" in one.tail,
+        TRAILING: one.tail != "" and "#" not in one.tail,
+    }
+    if one.quote == "'":
+        checks[BACKSLASH] = bool(re.search(r"\\(?:[\\']|\Z)", raw))
+        checks[SINGLE_DOLLAR] = "${" in raw
+    else:
+        references = _REFERENCE.findall(raw)
+        known = all(name in earlier and not _TAKEN.fullmatch(name) for name in references)
+        checks[DOLLAR] = not known or "$" in _REFERENCE.sub("", raw)
+        checks[BACKSLASH] = "\\" in raw
+        checks[BACKTICK] = "`" in raw
+    if not one.quote:
+        value = re.split(" #|\t#", raw)[0].rstrip(SPACES)
+        checks[COMMENT] = " #" in raw
+        checks[TAB_COMMENT] = "\t#" in raw
+        checks[HASH] = "#" in value
+        checks[INNER_QUOTE] = "'" in value or '"' in value
+        checks[UNQUOTED] = bool(re.search(r"[\s~&|;<>()]", value))
+        checks[TRAILING] = raw != raw.rstrip(SPACES)
+    return [reason for reason, holds in checks.items() if holds]

@@ -39,6 +39,8 @@ EDGES = {
     "registry": set(),
     "runner": set(),
     "server": set(),
+    "secrets": {"stack.compose"},
+    "stack": set(),
 }
 # What it may name besides, for type checkers only.
 TYPES = {

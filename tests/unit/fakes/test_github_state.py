@@ -122,7 +122,9 @@ def test_gh_sets_and_lists(server: GitHubState, tmp_path: Path) -> None:
 
 def test_what_may_not_be_stored_is_refused(server: GitHubState) -> None:
     good = sealed(server, b"value")
-    put = lambda name, body: ask(server, "PUT", f"{SECRETS}/{name}", body).status_code  # noqa: E731
+
+    def put(name: str, body: object) -> int:
+        return ask(server, "PUT", f"{SECRETS}/{name}", body).status_code
 
     assert put("a", good) == 201
     assert put("A", good) == 204
@@ -198,3 +200,17 @@ def test_faults_come_when_they_are_due(server: GitHubState) -> None:
 def test_a_request_that_does_not_fit_fails_the_test() -> None:
     with pytest.raises(AssertionError), github_state(TOKEN) as server:
         assert ask(server, "GET", "/repos/acme/orient/nothing").status_code == 404
+
+
+def test_what_hangs_ends_with_the_client_and_may_have_had_its_effect(server: GitHubState) -> None:
+    server.fail("POST", "*/variables", hang=True, effect=True)
+    url = server.url + VARIABLES
+    headers = {
+        "Authorization": f"Bearer {TOKEN}",
+        "Accept": "application/vnd.github+json",
+        "X-GitHub-Api-Version": "2022-11-28",
+    }
+
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(url, json={"name": "A", "value": "x"}, headers=headers, timeout=0.2)
+    assert server.variables() == {"A": "x"}

@@ -44,7 +44,7 @@ def by_compose(path: Path, compose: Compose) -> Answer:
 
 def by_bash(path: Path) -> Answer:
     """What a child of a shell gets that has read the file with `set -a`."""
-    script = 'set -a; . "$1" && exec /usr/bin/env -0'
+    script = 'set -a; . "$1" && printf "%s\\0" "$$" && exec /usr/bin/env -0'
     child = subprocess.run(
         ["/bin/bash", "--norc", "-c", script, "bash", str(path)],
         env={},
@@ -55,7 +55,9 @@ def by_bash(path: Path) -> Answer:
     )
     if child.returncode or child.stderr:
         return None
-    pairs = (one.partition("=") for one in child.stdout.decode("utf-8").split("\0") if one)
+    number, *rest = child.stdout.decode("utf-8").split("\0")
+    # `$$` is the number of the process: another one each time.
+    pairs = (one.replace(number, "PID").partition("=") for one in rest if one)
     return {name: value for name, _, value in pairs if name not in ("PWD", "SHLVL", "_", "OLDPWD")}
 
 

@@ -24,6 +24,10 @@ from tests.machines.parts import as_root, part
 
 USER = "orient"
 WITHOUT_SHELL = "shell-less"
+_START = (
+    'mount --bind "$0" /etc/passwd && mount -t tmpfs none /run && mkdir -m 755 /run/sshd'
+    ' && exec "$@"'
+)
 _START_TIMEOUT_S = 30
 _STOP_TIMEOUT_S = 10
 
@@ -50,7 +54,7 @@ class SshServer:
     def drop(self) -> None:
         """Kill every connection, as a lost line or a restarted server does."""
         for one in reversed(self.sessions()):
-            subprocess.run(as_root("kill", "-KILL", str(one)), check=False, timeout=30)
+            _kill(one)
 
 
 @contextmanager
@@ -80,15 +84,13 @@ def ssh_server(folder: Path, *, settings: str = "") -> Iterator[SshServer]:
     )
     libraries = ":".join(map(str, program.glob("usr/lib/*-linux-gnu")))
     libraries += ":" + ":".join(map(str, program.glob("lib/*-linux-gnu")))
-    command = as_root(
+    command: list[str | os.PathLike[str]] = as_root(
         *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount"),
         *("env", "-i", f"LD_LIBRARY_PATH={libraries}", f"PATH={os.defpath}"),
         # The folder of its separated processes is compiled in.
-        *("sh", "-c", 'mount --bind "$0" /etc/passwd && mount -t tmpfs none /run && '),
+        *("sh", "-c", _START),
         str(folder / "passwd"),
     )
-    script = command.index("-c") + 1
-    command[script] = f'{command[script]}mkdir -m 755 /run/sshd && exec "$@"'
     command += [f"{program}/usr/sbin/sshd", "-D", "-e", "-f", f"{folder}/sshd_config"]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -115,7 +117,7 @@ def ssh_server(folder: Path, *, settings: str = "") -> Iterator[SshServer]:
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> str:
     """A new pair of keys at `path` and `path`.pub; the private one's text."""
-    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "", "-f", path]
+    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "", "-f", str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
     return path.read_text()
 

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import os
 import re
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def mended(text: str) -> str:
     """
     text = text.lstrip(_BOM).replace("\r\n", "\n").replace("\r", "\n").strip()
     if "\n" not in text and "\\n" in text:  # of a JSON string, or of a shell's echo
-        text = text.replace("\\r", "").replace("\\n", "\n")
+        text = text.replace("\\r", "").replace("\\n", "\n").strip()
     lines = [line.strip() for line in text.split("\n")]
     return "\n".join(lines) + "\n" if text else ""
 
@@ -169,11 +170,22 @@ def scanned(
     if not shown:
         from orient_deploy.server.failure import no_connection
 
-        raise no_connection(host, err, timeout_s)
+        raise no_connection(host, err + _why_not(host, timeout_s), timeout_s)
     lines = "".join(shown[one] for one in shown if one in fingerprints)
     if not lines:
         raise changed(host, fingerprints, tuple(sorted(shown)))
     return lines
+
+
+def _why_not(host: Host, timeout_s: int) -> str:
+    """What the network says of the host: ssh-keyscan says it in no version alike."""
+    try:
+        with socket.create_connection((host.name, host.port), timeout=timeout_s):
+            return ""
+    except socket.gaierror:
+        return "getaddrinfo"
+    except OSError as error:
+        return error.strerror or ""
 
 
 def changed(host: Host, expected: Sequence[str], shown: Sequence[str]) -> OrientError:

@@ -188,8 +188,8 @@ def test_a_lost_connection_is_made_again_where_that_is_safe(
     again = tmp_path / "again"
     os.mkfifo(again)
     with ThreadPoolExecutor() as pool, login(sshd, tmp_path / "temp") as server:
-        once = f"mkdir {tmp_path}/once 2>/dev/null && read -r x < {fifo}"
-        command = f"{once} || {{ read -r x < {again} && echo got $x; }}"
+        once = f"if mkdir {tmp_path}/once 2>/dev/null; then read -r x < {fifo}"
+        command = f"{once}; else read -r x < {again} && echo got $x; fi"
         first = pool.submit(server.run, command, timeout_s=60, repeat=repeat)
         end = begun(fifo, first)
         sshd.drop()

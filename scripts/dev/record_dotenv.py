@@ -56,8 +56,10 @@ def by_bash(path: Path) -> Answer:
     if child.returncode or child.stderr:
         return None
     number, *rest = child.stdout.decode("utf-8").split("\0")
-    # `$$` is the number of the process: another one each time.
-    pairs = (one.replace(number, "PID").partition("=") for one in rest if one)
+    # `$$` is the number of the process and `$1` the path: others each time.
+    pairs = (
+        one.replace(number, "PID").replace(str(path), "FILE").partition("=") for one in rest if one
+    )
     return {name: value for name, _, value in pairs if name not in ("PWD", "SHLVL", "_", "OLDPWD")}
 
 

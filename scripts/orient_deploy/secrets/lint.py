@@ -1,8 +1,8 @@
 r"""Which values of a file of variables other readers take differently than Docker Compose does.
 
 Judges the writing alone and never says any of it: a reason is one of the fixed phrases below.
-docs/dotenv.md names the reader behind each. A file without a finding is read alike by Compose,
-python-dotenv and bash.
+docs/dotenv.md names the reader behind each. Of the recorded files every one that Compose,
+python-dotenv and bash take differently has a finding.
 
 >>> [(one.name, one.line, one.reason) for one in lint(b"A=1\nB=x # c\n")]
 [('B', 2, 'a comment behind the value')]

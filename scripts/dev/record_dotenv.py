@@ -9,10 +9,12 @@ are those of this machine. A refusal is null: what a reader says of it is not ke
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import dotenv
 
@@ -23,6 +25,7 @@ from orient_deploy.stack.compose import Compose
 FOLDER = Path(__file__).parents[2] / "tests" / "corpus" / "dotenv"
 ANSWERS = FOLDER / "answers.json"
 TIMEOUT_S = 30
+HOME = "/home/reader"  # of readers that look at their environment
 Answer = Mapping[str, "str | None"] | None
 
 
@@ -47,7 +50,7 @@ def by_bash(path: Path) -> Answer:
     script = 'set -a; . "$1" && printf "%s\\0" "$$" && exec /usr/bin/env -0'
     child = subprocess.run(
         ["/bin/bash", "--norc", "-c", script, "bash", str(path)],
-        env={},
+        env={"HOME": HOME},
         cwd=path.parent,
         capture_output=True,
         timeout=TIMEOUT_S,
@@ -60,12 +63,18 @@ def by_bash(path: Path) -> Answer:
     pairs = (
         one.replace(number, "PID").replace(str(path), "FILE").partition("=") for one in rest if one
     )
-    return {name: value for name, _, value in pairs if name not in ("PWD", "SHLVL", "_", "OLDPWD")}
+    given = {"PWD": None, "SHLVL": None, "_": None, "OLDPWD": None, "HOME": HOME}
+    return {
+        name: value
+        for name, _, value in pairs
+        if name not in given or given[name] not in (None, value)
+    }
 
 
 def by_python(path: Path) -> Answer:
     """What python-dotenv gives."""
-    return dotenv.dotenv_values(path, encoding="utf-8")
+    with patch.dict(os.environ, {"HOME": HOME}, clear=True):
+        return dotenv.dotenv_values(path, encoding="utf-8")
 
 
 def answers() -> list[dict[str, object]]:

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.fakes.github_description import operation, request_problems, response_problems
+from tests.fakes.loopback import serving
 
 JOBS = "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs"
 DEPLOYMENTS = "/repos/{owner}/{repo}/deployments"
@@ -122,13 +123,6 @@ def github_server(token: str) -> Iterator[GitHubServer]:
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
     server = GitHubServer(f"http://127.0.0.1:{http.server_address[1]}", token)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(http, ending=server.stopping.set):
         yield server
-    finally:
-        server.stopping.set()
-        http.shutdown()
-        thread.join(10)
-        http.server_close()
     assert server.problems == []

@@ -31,6 +31,7 @@ from tests.fakes.github_description import (
     response_problems,
 )
 from tests.fakes.github_model import Json, Refused, Repository, Scope, Stored, moment
+from tests.fakes.loopback import serving
 
 _RATE_WINDOW_S = 3600
 _HANG_MAX_S = 30
@@ -739,13 +740,6 @@ def github_state(
     server.url = f"http://127.0.0.1:{http.server_address[1]}"
     server.add_repository(repository)
     server.allow_all(token)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(http, ending=server.stopping.set):
         yield server
-    finally:
-        server.stopping.set()
-        http.shutdown()
-        thread.join(10)
-        http.server_close()
     assert server.problems == []

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.fakes.loopback import serving
+
 MARK = {"Docker-Distribution-Api-Version": "registry/2.0"}
 UNKNOWN_MANIFEST = b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}'
 
@@ -142,15 +144,8 @@ def hostile_registry(certificate: tuple[Path, Path] | None = None) -> Iterator[H
         )
     address = f"127.0.0.1:{http.server_address[1]}"
     server = HostileRegistry(address, tls=certificate is not None)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(http, ending=server.stopping.set):
         yield server
-    finally:
-        server.stopping.set()
-        http.shutdown()
-        thread.join(10)
-        http.server_close()
 
 
 class _Server(ThreadingHTTPServer):

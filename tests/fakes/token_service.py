@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import datetime
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +25,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.fakes.loopback import serving
 
 SERVICE = "the registry"
 ISSUER = "the token service"
@@ -150,14 +151,8 @@ def token_service(allowed: Mapping[str, str]) -> Iterator[TokenService]:
         service = TokenService(allowed, Path(folder))
         http = _Server(("127.0.0.1", 0), Handler)
         service.realm = f"http://127.0.0.1:{http.server_address[1]}/token"
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
+        with serving(http):
             yield service
-        finally:
-            http.shutdown()
-            thread.join(10)
-            http.server_close()
 
 
 class _Server(ThreadingHTTPServer):

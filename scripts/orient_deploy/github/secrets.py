@@ -23,7 +23,7 @@ from orient_deploy.hidden import Hidden
 PAGE_OF_VARIABLES = 30  # the most that the API gives at once
 MOST_PAGES = 40
 
-Written = Literal["written", "refused"]
+Answer = Literal["written", "refused"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ class Store:
                 return PublicKey(id=key_id, key=key)
         raise self._api.failed("the answer holds no public key")
 
-    def put_secret(self, name: str, value: Hidden, key: PublicKey) -> Written:
+    def put_secret(self, name: str, value: Hidden, key: PublicKey) -> Answer:
         """Create or replace a secret.
 
         'refused' (422): the name, the value, or a key that GitHub has replaced since.
@@ -95,7 +95,7 @@ class Store:
         """Have no such secret, whether there was one or not."""
         self._api.send("DELETE", f"{self._secrets}/{name}", returned=(404,))
 
-    def put_variable(self, name: str, value: Hidden) -> Written:
+    def put_variable(self, name: str, value: Hidden) -> Answer:
         """Create or replace a variable. 'refused' (422): its name or value."""
         body = {"name": name, "value": value.reveal()}
         status = self._api.send("PATCH", f"{self._variables}/{name}", body, returned=(404, 422))
@@ -126,7 +126,7 @@ class Store:
             raise EnvironmentLacks(
                 "secrets cannot be sealed for GitHub",
                 "PyNaCl is not installed for this Python",
-                "Install it with `pip install 'orient-deploy-actions[secrets]'`",
+                "Install PyNaCl for it",
             ) from None
         try:
             box = SealedBox(Curve25519(base64.b64decode(key.key, validate=True)))

@@ -48,6 +48,7 @@ IGNORE_FILE = ".dockerignore"
 LINKS_MAX = 40  # on the way to one file; the kernel's own limit, and BuildKit's is larger
 MANY = 50  # from so many folders on it is quicker to look at the whole context once
 LINKS_MOST = 1000  # of one context whose targets are asked for beforehand
+_WILDCARD = re.compile(r"[*?\[\\]")  # where the plain beginning of a pattern ends
 _CLASS = r"(?s)(?<!\\)\[(?:\\.|[^\]\\])+\]"
 
 
@@ -516,7 +517,7 @@ class _Resolving:
         something in it that is not there."""
         inside = normpath(f"/{take.source}").lstrip("/")
         for text in ignore.exceptions:
-            path = re.split(r"[*?\[\\]", text)[0]
+            path = _WILDCARD.split(text)[0]
             path = path.rpartition("/")[0] if path != text else path
             is_inside = f"{path}/".startswith(f"{inside}/" if inside else "")
             if path and is_inside and not context.place(path):
@@ -628,7 +629,7 @@ class _Resolving:
     def _unknown(self, take: Take, context: _Context) -> Iterator[_Found]:
         """A path of which only the beginning is known: all that begins so."""
         known = re.split(f"[{ANYTHING}{ANY_NAME}]", take.source)[0]
-        wildcard = re.search(r"[*?\[\\]", known) if take.is_pattern else None
+        wildcard = _WILDCARD.search(known) if take.is_pattern else None
         if wildcard:
             known = known[: wildcard.start()].rpartition("/")[0] + "/"
         folder, _, name = known.rpartition("/")

@@ -30,7 +30,7 @@ class Key:
             raise InputError(
                 "the key for fingerprints is none",
                 "it is not 64 hex digits",
-                "Make one with `orient-deploy secrets key`, and keep it as a secret of its own",
+                "Make one with `openssl rand -hex 32`, and keep it as a secret of its own",
             )
         self._bytes = bytes.fromhex(given)
         # Which key it was, without a word about what it is.

@@ -18,6 +18,7 @@ from orient_deploy.registry.client import Registry
 from orient_deploy.registry.model import Absent, Answer, Unknown
 from orient_deploy.registry.transport import _proxy
 from tests.fakes.hostile_registry import HostileRegistry, hostile_registry
+from tests.fakes.loopback import serving
 
 Client = Callable[..., Registry]
 
@@ -78,14 +79,8 @@ def proxy(registry: HostileRegistry) -> Iterator[Proxy]:
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
     proxy.url = f"127.0.0.1:{http.server_address[1]}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(http):
         yield proxy
-    finally:
-        http.shutdown()
-        thread.join(10)
-        http.server_close()
 
 
 def pipe(one: socket.socket, other: socket.socket) -> None:

@@ -238,6 +238,7 @@ PATTERNS: Both = (
 BOOLEAN: Both = ([True, False], [None, "true", "yes", 1, 0, [], {}])
 NUMBER: Both = ([1, 0.5, 60, 1000000], [None, 0, -1, 1000001, "1", True, [], {}])
 NAMES: Both = ([["a"], ["a", "B_2"]], [*_NOT_LIST[:1], *_NOT_LIST[3:], ["a", "a"], ["a b"]])
+NAMES_OR_NONE: Both = ([[], *NAMES[0]], [*NAMES[1], ["1a"]])
 
 
 def mapping_of(both: Both, name: str = "x") -> Both:
@@ -350,7 +351,13 @@ VALUES: dict[str, dict[str, Both]] = {
     "hooks": {"before-apply": TEXT, "after-good": TEXT, "after-rollback": TEXT},
     "secrets": {
         "file": LINE,
-        "required": ([[], *NAMES[0]], [*NAMES[1], ["1a"]]),
+        "compare": ([[], ["a"], ["a/b.c", 1]], [*_NOT_LIST[:4], {}, [""], ["a", "a"], [None]]),
+        "target": (["repository", "environment"], [*_NOT_TEXT, "", "both", 1, True]),
+        "suffix": (["", "_STAGING", "_2"], [*_NOT_TEXT, "STAGING", "_A B", "-x", 1, True]),
+        "variables": NAMES_OR_NONE,
+        "skip": NAMES_OR_NONE,
+        "accept": NAMES_OR_NONE,
+        "required": NAMES_OR_NONE,
         "min-length": mapping_of(([1, 32], [None, 0, -1, 1.5, "32", True, [], {}]), "A"),
     },
 }

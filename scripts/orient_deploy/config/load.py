@@ -672,6 +672,12 @@ HOOKS: dict[str, Reader] = {
 
 SECRETS: dict[str, Reader] = {
     "file": _line,
+    "compare": _list(_full_line, "[.env.example]", empty=True),
+    "target": _one_of("repository", "environment"),
+    "suffix": _like(r"_[A-Za-z0-9_]*", "the end of a name, such as _STAGING", empty=True),
+    "variables": _list(_variable_name, "[NODE_ENV]", empty=True),
+    "skip": _list(_variable_name, "[LOCAL_ONLY]", empty=True),
+    "accept": _list(_variable_name, "[TLS_KEY]", empty=True),
     "required": _list(_variable_name, "[DATABASE_URL]", empty=True),
     "min-length": _map_of(
         _whole_number(1, 1_000_000), _VARIABLE, _VARIABLE_WORDS, "{DASHBOARD_JWT_SECRET: 32}"
@@ -812,6 +818,7 @@ ENVIRONMENT: dict[str, Reader] = {
 def _environments(reading: _Reading, node: Node, name: str) -> tuple[Environment, ...]:
     found: list[Environment] = []
     peers: list[tuple[str, Text]] = []
+    writers: dict[str, str] = {}
     fix = "Write a mapping from names, such as {production: {hosts: [deploy@203.0.113.7]}}."
     for text, key, value in _named(
         reading, node, name, names=_IMAGE_NAME, words=_IMAGE_NAME_WORDS, fix=fix
@@ -820,6 +827,13 @@ def _environments(reading: _Reading, node: Node, name: str) -> tuple[Environment
         peers += [(text, peer) for peer in fields.get("peers", ())]
         fields["peers"] = tuple(peer.text for peer in fields.get("peers", ()))
         found.append(Environment(name=text, where=reading.where(key), **fields))
+        other = _other_writer(found[-1], writers)
+        if other:
+            reading.refuse(
+                key,
+                f"{name}.{other} and {name}.{text} would write the same secrets",
+                "Give one of them 'suffix' or 'target: environment' below 'secrets'.",
+            )
     for text, peer in peers:
         others = [environment.name for environment in found if environment.name != text]
         if peer.text not in others:
@@ -829,6 +843,15 @@ def _environments(reading: _Reading, node: Node, name: str) -> tuple[Environment
                 f"The others are: {', '.join(others)}." if others else "There is no other one.",
             )
     return tuple(found)
+
+
+def _other_writer(environment: Environment, writers: dict[str, str]) -> str:
+    """The one before it that writes the same names to the same place, or ''."""
+    secrets = environment.secrets
+    if not secrets.file or secrets.target != "repository":
+        return ""
+    other = writers.setdefault(secrets.suffix.upper(), environment.name)
+    return other if other != environment.name else ""
 
 
 _TOP_NAME = "the configuration"

@@ -112,7 +112,13 @@ class Hooks:
 class Secrets:
     """Where an environment's secrets come from and what they must satisfy."""
 
-    file: str = ""
+    file: str = ""  # as the repository's root knows it, or absolute
+    compare: tuple[str, ...] = ()  # files that should have the same names
+    target: Literal["repository", "environment"] = "repository"  # whose secrets at GitHub
+    suffix: str = ""  # of the names at GitHub
+    variables: tuple[str, ...] = ()  # no secrets: they become variables at GitHub
+    skip: tuple[str, ...] = ()  # not for GitHub
+    accept: tuple[str, ...] = ()  # names whose values may be read differently elsewhere
     required: tuple[str, ...] = ()
     min_length: tuple[tuple[str, int], ...] = ()
 

@@ -332,6 +332,11 @@ def test_what_is_said_of_an_environment(body: str, said: str) -> None:
         pytest.param("baseline: git", "Write one of auto, registry, deployments, push", id="base"),
         pytest.param("environments: {Prod: {}}", "'Prod' is no name for environments", id="name"),
         pytest.param("version: ", "version has no value", id="version"),
+        pytest.param(
+            "environments: {a: {secrets: {file: x}}, b: {secrets: {file: y, suffix: ''}}}",
+            "environments.a and environments.b would write the same secrets",
+            id="same-secrets",
+        ),
     ],
 )
 def test_what_is_said_of_the_top(line: str, said: str) -> None:

@@ -20,12 +20,13 @@ from contextlib import suppress
 
 from orient_deploy.errors import EnvironmentLacks, InputError
 from orient_deploy.hidden import Hidden
+from orient_deploy.stack.references import parse_model
 
 TIMEOUT_S = 60.0
 FILE_MAX_BYTES = 1024 * 1024  # a repository's secrets come to 100 of 48 KB, and never near it
 OLDEST = (2, 24)  # the first that reads what a service's `env_file` may say today
 _ADVICE = "Install Docker with the plugin docker-compose (2.24 or newer)"
-_VERSION = re.compile(r"v?(\d+)\.(\d+)[\w.+~-]*")
+_VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})[\w.+~-]{0,80}")
 # What Compose can say of a file (compose-go v2.9, dotenv/parser.go, template/template.go), and how
 # we say it: nothing of its own words is kept but these.
 _REFUSALS = {
@@ -65,7 +66,8 @@ class Compose:
         program = shutil.which(docker[0], path=env.get("PATH", os.defpath))
         if program is None:
             raise EnvironmentLacks("there is no docker", "no such program is on PATH", _ADVICE)
-        command = (program, *docker[1:])
+        # PATH may name folders from here on, and the child does not stand here.
+        command = (os.path.abspath(program), *docker[1:])
         environment = _environment(env)
         code, out, _ = _run([*command, "compose", "version", "--short"], environment, b"")
         found = _VERSION.fullmatch(out.decode("ascii", "replace").strip())
@@ -114,6 +116,31 @@ class Compose:
             )
         return values
 
+    def model(self, files: Sequence[str], folder: str) -> dict[str, object]:
+        """The project that these files make together, with its references as they are written.
+
+        `folder` is what relative paths in the files begin from. No value of a variable is in it,
+        but the defaults that the files themselves hold are.
+
+        Raises:
+            InputError: Compose does not accept the files.
+            EnvironmentLacks: it does not answer.
+        """
+        command = ["compose", "--env-file", os.devnull, "--project-directory", _absolute(folder)]
+        for path in files:
+            content_of(path)
+            command += ["-f", _absolute(path)]
+        command += ["--profile", "*", "config", "--no-interpolate", "--format", "json"]
+        code, out, _ = _run([*self._command, *command], self._environment, b"")
+        model = parse_model(out) if not code else None
+        if model is None:
+            raise InputError(
+                f"Docker Compose does not accept {' with '.join(files)}",
+                "its own words are not shown, because they quote what stands in the files",
+                "Run `docker compose -f … config --no-interpolate` with these files to see them",
+            )
+        return model
+
 
 def content_of(path: str) -> bytes:
     """The bytes of a regular file of at most 1 MiB.
@@ -156,7 +183,10 @@ def _content(path: str) -> tuple[bytes, str]:
         os.close(handle)
         return b"", "it is a folder, a pipe or a device"
     with os.fdopen(handle, "rb") as file:
-        content = file.read(FILE_MAX_BYTES + 1)
+        try:
+            content = file.read(FILE_MAX_BYTES + 1)
+        except OSError as error:  # a disk that fails, or a file of the kernel's
+            return b"", error.strerror or "reading it failed"
     return content, "it is larger than 1 MiB" if len(content) > FILE_MAX_BYTES else ""
 
 
@@ -170,7 +200,8 @@ def _first_foreign(content: bytes) -> int:
 
 
 def _absolute(path: str) -> str:
-    absolute = os.path.abspath(path)
+    # Compose shortens `link/..` by its text, and would come to another file than the system does.
+    absolute = os.path.realpath(path)
     if not _is_text(absolute):
         raise InputError("the path of the file is no UTF-8", "Compose takes no other", "Rename it")
     return absolute
@@ -254,7 +285,7 @@ def _values(out: bytes) -> dict[str, Hidden] | None:
             for name, value in found.items()
             if value is not None
         }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

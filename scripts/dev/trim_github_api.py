@@ -46,6 +46,8 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     _REPO + "/issues": ("get", "post"),
     _REPO + "/issues/{issue_number}": ("get", "patch"),
     _REPO + "/issues/{issue_number}/comments": ("get", "post"),
+    _REPO + "/labels": ("get", "post"),
+    _REPO + "/labels/{name}": ("get",),
 }
 # What a person reads, or what only a generator of clients does.
 _PROSE = frozenset({"description", "example", "examples", "externalDocs", "tags", "title"})

@@ -22,6 +22,8 @@ SECRETS_MAX = 100  # of a repository, and of each environment
 REPOSITORY_VARIABLES_MAX = 500
 ENVIRONMENT_VARIABLES_MAX = 100
 ISSUE_BODY_MAX = 65536
+ISSUE_TITLE_MAX = 256
+LABEL_COLOR = "ededed"
 _DOCS = "https://docs.github.com/rest"
 
 Json = dict[str, Any]
@@ -115,7 +117,7 @@ class Scope:
 
 @dataclass
 class Issue:
-    """An issue with its comments."""
+    """An issue, or a pull request where that is one, with its comments."""
 
     number: int
     title: str
@@ -126,6 +128,7 @@ class Issue:
     state: str = "open"
     state_reason: str | None = None
     closed: float | None = None
+    is_pull_request: bool = False
     comments: list[tuple[str, float]] = field(default_factory=list)
 
 
@@ -141,6 +144,11 @@ class Repository:
         self.own = Scope(REPOSITORY_VARIABLES_MAX, clock, number * 1_000_000)
         self.environments: dict[str, tuple[Scope, float]] = {}
         self.issues: list[Issue] = []
+        self.has_issues = True
+        self.labels: dict[str, Json] = {}  # by name in lower case
+        # Whether a label that is missing is made along with an issue. GitHub does not say; in
+        # January 2025 it was not, for tokens of apps (github.com/octokit/rest.js/issues/479).
+        self.makes_labels = True
         self.jobs: dict[int, list[Json]] = {}  # per run, as GitHub describes a job
         self.deployments: list[Json] = []  # the newest first
         self.statuses: dict[int, list[Json]] = {}  # per deployment, the newest first
@@ -162,13 +170,28 @@ class Repository:
         scope = Scope(ENVIRONMENT_VARIABLES_MAX, self.clock, number)
         self.environments[name] = (scope, self.clock())
 
-    def add_issue(self, body: Mapping[str, Any]) -> Issue:
+    def label(self, name: str) -> Json:
+        if name.lower() not in self.labels:
+            raise Refused(404, "Not Found")
+        return self.labels[name.lower()]
+
+    def add_label(self, name: str, color: str = LABEL_COLOR, about: str | None = None) -> Json:
+        if name.lower() in self.labels:
+            raise Refused(422, "Validation Failed")
+        made = {"name": name, "color": color, "description": about, "id": 1 + len(self.labels)}
+        self.labels[name.lower()] = made
+        return made
+
+    def add_issue(self, body: Mapping[str, Any], *, may_label: bool = True) -> Issue:
+        """A new issue; without `may_label` its author may not push."""
+        if not self.has_issues:
+            raise Refused(410, "Issues are disabled for this repo")
         now = self.clock()
         issue = Issue(
             number=1 + len(self.issues),
-            title=str(body["title"]),
+            title=_issue_title(body["title"]),
             body=_issue_body(body.get("body")),
-            labels=_label_names(body.get("labels", [])),
+            labels=self._labelled(body.get("labels", []), may_label),
             created=now,
             updated=now,
         )
@@ -181,14 +204,32 @@ class Repository:
                 return issue
         raise Refused(404, "Not Found")
 
-    def change_issue(self, issue: Issue, body: Mapping[str, Any]) -> None:
+    def _labelled(self, labels: Any, may_label: bool) -> list[str]:
+        """The labels that an issue gets: dropped without a word for whom may not push.
+
+        One that is missing is refused to them (github.com/orgs/community/discussions/197408).
+        """
+        names = [one if isinstance(one, str) else str(one["name"]) for one in labels]
+        missing = [name for name in names if name.lower() not in self.labels]
+        if not may_label:
+            if missing:
+                raise Refused(403, "You do not have permission to create labels on this repository")
+            return []
+        if self.makes_labels:
+            for name in missing:
+                self.add_label(name)
+        return [self.labels[name.lower()]["name"] for name in names if name.lower() in self.labels]
+
+    def change_issue(
+        self, issue: Issue, body: Mapping[str, Any], *, may_label: bool = True
+    ) -> None:
         now = issue.updated = self.clock()
         if body.get("title") is not None:
-            issue.title = str(body["title"])
+            issue.title = _issue_title(body["title"])
         if "body" in body:
             issue.body = _issue_body(body["body"])
-        if "labels" in body:
-            issue.labels = _label_names(body["labels"])
+        if "labels" in body and may_label:
+            issue.labels = self._labelled(body["labels"], may_label)
         if "state" in body and body["state"] != issue.state:
             closing = body["state"] == "closed"
             issue.state = body["state"]
@@ -223,5 +264,8 @@ def _issue_body(body: Any) -> str | None:
     return None if body is None else str(body)
 
 
-def _label_names(labels: Any) -> list[str]:
-    return [one if isinstance(one, str) else str(one["name"]) for one in labels]
+def _issue_title(title: Any) -> str:
+    stripped = str(title).strip()
+    if not 0 < len(stripped) <= ISSUE_TITLE_MAX:
+        raise Refused(422, "Validation Failed")
+    return stripped

@@ -38,7 +38,12 @@ def repository(base: str, one: Repository) -> Json:
         "stargazers statuses subscribers subscription tags teams trees archive hooks"
     )
     texts = {"git_url": "git", "ssh_url": "ssh", "svn_url": "svn", "clone_url": "clone"}
-    flags = {"has_issues": True, "has_projects": False, "has_wiki": False, "has_pages": False}
+    flags = {
+        "has_issues": one.has_issues,
+        "has_projects": False,
+        "has_wiki": False,
+        "has_pages": False,
+    }
     return {
         **{f"{link}_url": f"{url}/{link}" for link in plain.split()},
         **{key: f"{base}/{one.name}/{way}" for key, way in texts.items()},
@@ -113,18 +118,7 @@ def issue(base: str, one: Repository, issue: Issue) -> Json:
         "title": issue.title,
         "body": issue.body,
         "user": user(base, owner),
-        "labels": [
-            {
-                "id": 1 + number,
-                "node_id": f"LA_{number}",
-                "url": f"{base}/repos/{one.name}/labels/{label}",
-                "name": label,
-                "description": None,
-                "color": "ededed",
-                "default": False,
-            }
-            for number, label in enumerate(issue.labels)
-        ],
+        "labels": [label(base, one, name) for name in issue.labels],
         "assignee": None,
         "assignees": [],
         "milestone": None,
@@ -134,6 +128,32 @@ def issue(base: str, one: Repository, issue: Issue) -> Json:
         "created_at": moment(issue.created),
         "updated_at": moment(issue.updated),
         "author_association": "OWNER",
+    } | (_pull_request(base, one, issue.number) if issue.is_pull_request else {})
+
+
+def _pull_request(base: str, one: Repository, number: int) -> Json:
+    """What tells a pull request in a list of issues."""
+    page = f"{base}/{one.name}/pull/{number}"
+    return {
+        "html_url": page,
+        "draft": False,
+        "pull_request": {
+            "url": f"{base}/repos/{one.name}/pulls/{number}",
+            "html_url": page,
+            "diff_url": f"{page}.diff",
+            "patch_url": f"{page}.patch",
+            "merged_at": None,
+        },
+    }
+
+
+def label(base: str, one: Repository, name: str) -> Json:
+    made = one.label(name)
+    return {
+        **made,
+        "node_id": f"LA_{made['id']}",
+        "url": f"{base}/repos/{one.name}/labels/{made['name']}",
+        "default": False,
     }
 
 

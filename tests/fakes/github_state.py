@@ -30,7 +30,7 @@ from tests.fakes.github_description import (
     request_problems,
     response_problems,
 )
-from tests.fakes.github_model import Json, Refused, Repository, Scope, Stored, moment
+from tests.fakes.github_model import LABEL_COLOR, Json, Refused, Repository, Scope, Stored, moment
 from tests.fakes.loopback import serving
 
 _RATE_WINDOW_S = 3600
@@ -93,6 +93,7 @@ class _Token:
     permissions: Mapping[str, str]
     refusal: int
     remaining: int
+    may_push: bool
 
 
 @dataclass(kw_only=True)
@@ -145,16 +146,22 @@ class GitHubState:
         """The first repository."""
         return next(iter(self.repositories.values()))
 
-    def allow(self, token: str, *, refusal: int = 403, **permissions: str) -> None:
+    def allow(
+        self, token: str, *, refusal: int = 403, may_push: bool = True, **permissions: str
+    ) -> None:
         """Let a token do what is named, with 'read' or 'write', and nothing else.
 
-        `refusal` is what it is told elsewhere: 403, or 404 as for what it may not even see.
+        `refusal` is what it is told elsewhere: 403, or 404 as for what it may not even see. Without
+        `may_push` it is an outsider's, who writes issues of a public repository and labels none.
         """
         assert permissions.keys() <= set(PERMISSIONS) and refusal in (403, 404)
         assert set(permissions.values()) <= {"read", "write"}
         with self._lock:
             self._tokens[token] = _Token(
-                permissions=permissions, refusal=refusal, remaining=self.rate_limit
+                permissions=permissions,
+                refusal=refusal,
+                remaining=self.rate_limit,
+                may_push=may_push,
             )
 
     def allow_all(self, token: str) -> None:
@@ -341,7 +348,7 @@ class GitHubState:
             if any(body_problems(asked, request.body)):
                 raise Refused(422, "Invalid request.")
             reply = _ANSWERS[asked.about["operationId"]](
-                _Asked(repository=repository, request=request, asked=asked)
+                _Asked(repository=repository, request=request, asked=asked, may_push=token.may_push)
             )
         except Refused as refused:
             reply = _Reply(status=refused.status, body=refused.body)
@@ -417,6 +424,7 @@ def _permission(asked: Operation) -> str | None:
         ("/actions", "actions"),
         ("/deployments", "deployments"),
         ("/issues", "issues"),
+        ("/labels", "issues"),
     ):
         if path.startswith(start):
             return name
@@ -430,6 +438,7 @@ class _Asked:
     repository: Repository
     request: _Request
     asked: Operation
+    may_push: bool
 
     @property
     def base(self) -> str:
@@ -585,6 +594,7 @@ def _list_issues(one: _Asked) -> _Reply:
         issue
         for issue in one.repository.issues
         if state in ("all", issue.state)
+        and (one.repository.has_issues or issue.is_pull_request)
         and labels <= set(map(str.lower, issue.labels))
         and moment(issue.updated) >= query.get("since", "")
     ]
@@ -597,14 +607,14 @@ def _list_issues(one: _Asked) -> _Reply:
 
 
 def _create_issue(one: _Asked) -> _Reply:
-    issue = one.repository.add_issue(one.body)
+    issue = one.repository.add_issue(one.body, may_label=one.may_push)
     body = shapes.issue(one.base, one.repository, issue)
     return _Reply(status=201, body=body, headers={"Location": body["url"]})
 
 
 def _update_issue(one: _Asked) -> _Reply:
     issue = one.repository.issue(one.asked.given["issue_number"])
-    one.repository.change_issue(issue, one.body)
+    one.repository.change_issue(issue, one.body, may_label=one.may_push)
     return one.issue()
 
 
@@ -618,6 +628,26 @@ def _create_comment(one: _Asked) -> _Reply:
     issue = one.repository.issue(one.asked.given["issue_number"])
     place = one.repository.add_comment(issue, one.body["body"])
     body = shapes.comment(one.base, one.repository, issue, place)
+    return _Reply(status=201, body=body, headers={"Location": body["url"]})
+
+
+def _list_labels(one: _Asked) -> _Reply:
+    names = sorted(one.repository.labels)
+    return one.bare([shapes.label(one.base, one.repository, name) for name in names])
+
+
+def _get_label(one: _Asked) -> _Reply:
+    return _Reply(status=200, body=shapes.label(one.base, one.repository, one.name))
+
+
+def _create_label(one: _Asked) -> _Reply:
+    if not one.may_push:
+        raise Refused(403, "You do not have permission to create labels on this repository")
+    given = one.body
+    one.repository.add_label(
+        given["name"], given.get("color", LABEL_COLOR), given.get("description")
+    )
+    body = shapes.label(one.base, one.repository, given["name"])
     return _Reply(status=201, body=body, headers={"Location": body["url"]})
 
 
@@ -677,6 +707,9 @@ _ANSWERS: Mapping[str, Callable[[_Asked], _Reply]] = {
     "issues/update": _update_issue,
     "issues/list-comments": _list_comments,
     "issues/create-comment": _create_comment,
+    "issues/list-labels-for-repo": _list_labels,
+    "issues/create-label": _create_label,
+    "issues/get-label": _get_label,
     "actions/list-jobs-for-workflow-run": _list_jobs,
     "repos/list-deployments": _list_deployments,
     "repos/list-deployment-statuses": _list_statuses,

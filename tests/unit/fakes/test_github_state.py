@@ -78,7 +78,62 @@ def test_pygithub_drives_every_operation(server: GitHubState) -> None:
         issue.edit(state="closed")
         assert list(repo.get_issues(state="open")) == []
         assert [one.body for one in repo.get_issue(1).get_comments()] == ["still"]
+        repo.create_label("Ours", "ff0000", "about")
+        assert repo.get_label("ours").color == "ff0000"
+        assert sorted(one.name for one in repo.get_labels()) == ["Ours", "drift"]
         assert [one.name for one in repo.get_environments()] == ["staging"]
+
+
+def test_issues_and_pull_requests_are_told_apart(server: GitHubState) -> None:
+    server.repository.add_issue({"title": "A"})
+    server.repository.add_issue({"title": "B"}).is_pull_request = True
+    issues = "/repos/acme/orient/issues"
+
+    def kinds() -> list[bool]:
+        return ["pull_request" in one for one in ask(server, "GET", issues).json()]
+
+    assert kinds() == [True, False]
+    server.repository.has_issues = False
+    assert kinds() == [True]
+    assert ask(server, "POST", issues, {"title": "C"}).status_code == 410
+
+
+@pytest.mark.parametrize(
+    ("token", "known", "makes", "status", "labels"),
+    [
+        pytest.param(TOKEN, True, False, 201, ["x"], id="pushes"),
+        pytest.param(TOKEN, False, True, 201, ["x"], id="pushes-and-makes-it"),
+        pytest.param(TOKEN, False, False, 201, [], id="pushes-and-it-is-dropped"),
+        pytest.param("outsider", True, True, 201, [], id="outsider"),
+        pytest.param("outsider", False, True, 403, None, id="outsider-and-it-is-missing"),
+    ],
+)
+def test_labels_are_for_those_who_push(
+    server: GitHubState,
+    token: str,
+    known: bool,
+    makes: bool,
+    status: int,
+    labels: list[str] | None,
+) -> None:
+    server.allow("outsider", may_push=False, issues="write")
+    server.repository.makes_labels = makes
+    if known:
+        server.repository.add_label("x")
+
+    made = ask(
+        server, "POST", "/repos/acme/orient/issues", {"title": "A", "labels": ["X"]}, token=token
+    )
+
+    assert made.status_code == status
+    if labels is not None:
+        assert [one["name"].lower() for one in made.json()["labels"]] == labels
+        change = {"labels": ["x"]}
+        again = ask(server, "PATCH", "/repos/acme/orient/issues/1", change, token=token).json()
+        assert [one["name"].lower() for one in again["labels"]] == labels
+    name = {"name": "new", "color": "ededed"}
+    refused = ask(server, "POST", "/repos/acme/orient/labels", name, token=token).status_code
+    assert refused == (201 if token == TOKEN else 403)
 
 
 def gh(server: GitHubState, folder: Path, *arguments: str) -> str:

@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from orient_deploy.errors import RemoteError
@@ -42,12 +43,14 @@ class Api:
         what: str,
         advice: str,
         sleep: Callable[[float], None],
+        meanings: Mapping[int, tuple[str, str]],
     ) -> None:
         self._session = session
         self._url = url
         self._what = what
         self._advice = advice
         self._sleep = sleep
+        self._meanings = meanings
         self._has_written = False
 
     def get(self, path: str, query: Mapping[str, str]) -> object:
@@ -82,11 +85,27 @@ class Api:
         Raises:
             RemoteError: GitHub refused, or gave no usable answer after three tries.
         """
+        self._space_writes()
+        wait_s = LONGEST_WAIT_TO_WRITE_S
+        return self._ask(method, path, body=body, returned=returned, longest_wait_s=wait_s)[0]
+
+    def create(self, path: str, body: Mapping[str, object]) -> object | None:
+        """Make what asking twice would make twice; what GitHub tells of it.
+
+        None, after a wait: the connection or the server failed, and nobody knows whether it was
+        made. A limit that GitHub names is waited for, as by `send`.
+
+        Raises:
+            RemoteError: GitHub refused, or limited us three times.
+        """
+        self._space_writes()
+        wait_s = LONGEST_WAIT_TO_WRITE_S
+        return self._ask("POST", path, body=body, once=True, longest_wait_s=wait_s)[1]
+
+    def _space_writes(self) -> None:
         if self._has_written:
             self._sleep(BETWEEN_WRITES_S)
         self._has_written = True
-        wait_s = LONGEST_WAIT_TO_WRITE_S
-        return self._ask(method, path, body=body, returned=returned, longest_wait_s=wait_s)[0]
 
     def _ask(
         self,
@@ -96,13 +115,16 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
         returned: Collection[int] = (),
+        once: bool = False,
         longest_wait_s: float,
     ) -> tuple[int, object]:
+        """The status and the decoded answer; with `once` 0 where it may have happened."""
         from requests import RequestException
 
         attempt = 1
         while True:
             wait_s = 2.0**attempt * random.uniform(0.5, 1.0)
+            may_have_happened = True
             try:
                 response = self._session.request(
                     method,
@@ -124,14 +146,17 @@ class Api:
                 limited = _limited_s(response) if method != "GET" else None
                 if status != 429 and status < 500 and limited is None:
                     # 404 is what a token without the permission gets for a private repository.
-                    refused = status in (401, 403, 404)
-                    raise self.failed(why, self._advice if refused else ASK_AGAIN)
+                    advice = self._advice if status in (401, 403, 404) else ASK_AGAIN
+                    raise self.failed(*self._meanings.get(status, (why, advice)))
+                may_have_happened = status >= 500
                 told = response.headers.get("Retry-After", "")
                 wait_s = max(wait_s, float(told) if re.fullmatch(r"[0-9]{1,9}", told) else 0.0)
                 wait_s = max(wait_s, limited or 0.0)
             if attempt == TRIES or wait_s > longest_wait_s:
                 raise self.failed(why, ASK_AGAIN) from None
             self._sleep(wait_s)
+            if once and may_have_happened:
+                return 0, None
             attempt += 1
 
     def failed(self, why: str, next_step: str = ASK_AGAIN) -> RemoteError:
@@ -148,9 +173,17 @@ class Api:
 
 @contextmanager
 def github_api(
-    url: str, token: str, *, what: str, advice: str, sleep: Callable[[float], None]
+    url: str,
+    token: str,
+    *,
+    what: str,
+    advice: str,
+    sleep: Callable[[float], None],
+    meanings: Mapping[int, tuple[str, str]] = MappingProxyType({}),
 ) -> Iterator[Api]:
     """Begin a conversation; `advice` is what to do when the token may not do what is asked.
+
+    `meanings` has, for a status that says more than that here, what it says and what to do.
 
     Raises:
         RemoteError: the token is none.
@@ -176,7 +209,7 @@ def github_api(
                 "User-Agent": "orient-deploy-actions",
             }
         )
-        yield Api(session, url, what=what, advice=advice, sleep=sleep)
+        yield Api(session, url, what=what, advice=advice, sleep=sleep, meanings=meanings)
 
 
 def _limited_s(response: requests.Response) -> float | None:

@@ -23,6 +23,7 @@ CANARY = "c4n4ry"
 MARKER = "drift production"
 ENDING = f"\n\n<!-- orient-deploy {MARKER} -->"
 ISSUES = "/repos/acme/orient/issues"
+OURS = {"number": 1, "html_url": "x", "state": "open", "body": ENDING}
 
 
 @pytest.fixture
@@ -204,6 +205,38 @@ def test_two_runs_at_once_leave_one(server: GitHubState) -> None:
 
     assert keep(server).number == 1
     assert shown(server) == [(1, "open", None), (2, "closed", "not_planned")]
+
+
+def test_closing_says_nothing_when_there_is_nothing_to_say(server: GitHubState) -> None:
+    put(server)
+
+    assert keep(server, is_open=False).action == "closed"
+    assert wrote(server) == ["PATCH /issues/1"]
+
+
+def test_issues_are_asked_for_by_label_and_the_oldest_first(
+    server: GitHubState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, str]] = []
+
+    def get(_: object, path: str, query: dict[str, str]) -> list[object]:
+        asked.append(query)
+        return []
+
+    monkeypatch.setattr("orient_deploy.github.api.Api.get", get)
+
+    keep(server, is_open=False)
+
+    assert asked == [
+        {
+            "state": "open",
+            "labels": LABEL,
+            "sort": "created",
+            "direction": "asc",  # what is opened meanwhile moves nothing to another page
+            "per_page": "100",
+            "page": "1",
+        }
+    ]
 
 
 def test_subjects_do_not_meet(server: GitHubState) -> None:
@@ -443,7 +476,10 @@ def test_a_list_that_is_none(
         pytest.param({"number": "1", "html_url": "x", "state": "open"}, id="number-is-text"),
         pytest.param({"number": 1, "html_url": None, "state": "open"}, id="no-address"),
         pytest.param({"number": 1, "html_url": "x", "state": "closed"}, id="closed"),
-        pytest.param({"number": 1, "html_url": "x", "state": "open", "labels": 1}, id="no-labels"),
+        pytest.param({**OURS, "labels": 1}, id="no-labels"),
+        pytest.param({**OURS, "labels": [{"name": None}, {}, 1]}, id="labels-without-a-name"),
+        pytest.param({**OURS, "labels": []}, id="marker-and-no-label"),
+        pytest.param({**OURS, "labels": ["other"]}, id="marker-and-another-label"),
     ],
 )
 def test_rows_that_are_no_issue_of_ours_are_passed_over(

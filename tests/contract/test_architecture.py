@@ -39,13 +39,14 @@ EDGES = {
     "registry": set(),
     "runner": set(),
     "server": set(),
-    "secrets": {"stack.compose"},
+    "secrets": {"plan.report", "plan.wording", "stack.compose"},
     "stack": set(),
 }
 # What it may name besides, for type checkers only.
 TYPES = {
     **dict.fromkeys(EDGES, frozenset[str]()),
     "advise": {"inputs.tree"},
+    "secrets": {"config.model"},
     "plan": {"github.model", "inputs.images", "inputs.reads", "inputs.tree", "runner"},
 }
 PURE = ("inputs", "plan")

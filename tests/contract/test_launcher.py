@@ -45,7 +45,7 @@ def tree(tmp_path: Path) -> Path:
     (tree / "requirements").mkdir()
     for name in ("run", "find-python.sh"):
         shutil.copy(ROOT / "scripts" / name, tree / "scripts" / name)
-    for lock in ("replay", "detect"):
+    for lock in ("command-line", "detect", "sync-secrets"):
         (tree / "requirements" / f"{lock}.txt").write_text(f"# {lock}\n")
     for name in ("plan", "orient-deploy"):
         (tree / "scripts" / f"{name}.py").write_text(

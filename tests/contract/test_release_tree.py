@@ -62,7 +62,7 @@ def test_what_a_consumer_does_not_need_stays_out(tree: Path) -> None:
         *("actions", "pyproject.toml", "requirements", "scripts", "vendor"),
     }
     locks = {path.name for path in (tree / "requirements").iterdir()}
-    assert locks == {"detect.txt", "replay.txt"}
+    assert locks == {"command-line.txt", "detect.txt", "sync-secrets.txt"}
     assert not {"dev", "test", "demo"} & {path.name for path in (tree / "scripts").iterdir()}
 
 

@@ -46,27 +46,33 @@ class Clone:
     @property
     def name(self) -> str:
         """Owner and name on GitHub, as the remote `origin` has them, or ''."""
-        found = self._origin()
-        return found[2] if found else ""
+        return origin_name(self.git, self.checkout)
 
     @property
     def web(self) -> str:
         """The address of its page on GitHub, by the remote `origin`, or ''."""
-        found = self._origin()
+        found = _origin(self.git, self.checkout)
         return f"https://{found[1].rpartition('@')[2]}/{found[2]}" if found else ""
-
-    def _origin(self) -> re.Match[str] | None:
-        found = self.git.run([f"--git-dir={self.checkout.git_dir}", "remote", "get-url", "origin"])
-        match = re.fullmatch(
-            r"(?:https?://|ssh://|git@)([^/:]*github[^/:]*)(?::\d+)?[/:]"
-            r"([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?\n?",
-            os.fsdecode(found.out),
-        )
-        return match if found.code == 0 else None
 
     def configuration(self, path: str) -> Config | None:
         """The configuration as it stands in the files, else in the commit; None when in neither."""
         return read_config(path, self.root, lambda source: self.repository.read(self.head, source))
+
+
+def origin_name(git: Git, checkout: Checkout) -> str:
+    """Owner and name on GitHub, as the remote `origin` of a clone has them, or ''."""
+    found = _origin(git, checkout)
+    return found[2] if found else ""
+
+
+def _origin(git: Git, checkout: Checkout) -> re.Match[str] | None:
+    found = git.run([f"--git-dir={checkout.git_dir}", "remote", "get-url", "origin"])
+    match = re.fullmatch(
+        r"(?:https?://|ssh://|git@)([^/:]*github[^/:]*)(?::\d+)?[/:]"
+        r"([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?\n?",
+        os.fsdecode(found.out),
+    )
+    return match if found.code == 0 else None
 
 
 def find_files(path: str, git: Git, context: Context) -> tuple[Checkout | None, str]:

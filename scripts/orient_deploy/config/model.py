@@ -117,7 +117,7 @@ class Secrets:
     target: Literal["repository", "environment"] = "repository"  # whose secrets at GitHub
     suffix: str = ""  # of the names at GitHub
     variables: tuple[str, ...] = ()  # no secrets: they become variables at GitHub
-    skip: tuple[str, ...] = ()  # not for GitHub
+    skip: tuple[str, ...] = ()  # not for GitHub, and not missed elsewhere
     accept: tuple[str, ...] = ()  # names whose values may be read differently elsewhere
     required: tuple[str, ...] = ()
     min_length: tuple[tuple[str, int], ...] = ()

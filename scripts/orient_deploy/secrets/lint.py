@@ -68,6 +68,15 @@ class Finding:
     reason: str
 
 
+def is_shown(name: str) -> bool:
+    """Whether a name is surely one, and not a piece of a value that was read as a name.
+
+    >>> is_shown("DATABASE_URL"), is_shown("dGhpcyBpcyBhIHBpZWNl")
+    (True, False)
+    """
+    return bool(_SHOWN.fullmatch(name))
+
+
 def lint(content: bytes, *, accept: Collection[str] = ()) -> tuple[Finding, ...]:
     """The findings in the order of the file, but for those of the names in `accept`."""
     text = content.decode("utf-8", "surrogateescape")
@@ -83,7 +92,7 @@ def lint(content: bytes, *, accept: Collection[str] = ()) -> tuple[Finding, ...]
     scanned = scan(text)
     earlier: set[str] = set()
     for one in scanned.statements:
-        shown = _SHOWN.fullmatch(one.name) and not one.bare and not one.follows
+        shown = is_shown(one.name) and not one.bare and not one.follows
         name = one.name if shown else ""
         if not (name and name in accept):
             for reason in dict.fromkeys(_reasons(one, earlier)):

@@ -46,6 +46,16 @@ def value_problem(value: Hidden, kind: Kind) -> str:
         return "it is empty, which a workflow cannot tell from a name that is not there"
     if len(text.encode("utf-8", "surrogateescape")) > BYTES_MAX:
         return "it is larger than the 48 KB that GitHub takes"
-    if kind == "secret" and len(text.strip()) < SHORTEST_SECRET:
-        return "it is too short to be masked in a log: name it in `variables` if it is no secret"
+    if kind == "secret" and not any(map(_is_maskable, text.splitlines())):
+        return (
+            f"it cannot be masked in a log, as {_UNMASKED}: name it in `variables` if it is no "
+            "secret"
+        )
     return ""
+
+
+_UNMASKED = "one of 'true', 'false' or less than four characters"
+
+
+def _is_maskable(line: str) -> bool:
+    return len(line.strip()) >= SHORTEST_SECRET and line.strip() not in ("true", "false")

@@ -19,6 +19,7 @@ from orient_deploy.secrets.names import (
     value_problem,
 )
 from orient_deploy.secrets.state import VARIABLE, State, Written
+from orient_deploy.secrets.wanted import Wanted
 
 Action = Literal["create", "update", "skip", "unknown", "delete", "orphan", "refuse"]
 
@@ -52,18 +53,6 @@ class Scope:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """One name of the file, as it shall be at GitHub."""
-
-    name: str  # at GitHub, in upper case
-    given: str  # in the file
-    line: int
-    kind: Kind
-    value: Hidden
-    problems: tuple[str, ...] = ()  # why other readers take it differently, unless accepted
-
-
-@dataclass(frozen=True, kw_only=True)
 class Remote:
     """What GitHub has: when each secret was last written, and what each variable says."""
 
@@ -79,6 +68,9 @@ class Rules:
     prune: bool = False
     max_prune: int = 0
     rewrite: bool = False  # write every secret, whatever is known of it
+    suffix: str = ""  # of the names at GitHub
+    # Suffixes of the other environments whose secrets are in the same scope, by environment.
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +111,18 @@ def plan_secrets(
     *,
     scope: Scope,
     rules: Rules,
+    faults: Sequence[tuple[str, int, str]] = (),
 ) -> SecretsPlan:
     """One step for each name that the file has, or that we once wrote.
 
     `state` None: there is none that can be read. `key` None: only names and times are known.
+    `faults` are place, line and reason of what else is wrong with the file.
     """
-    steps = list(_refused(wanted))
+    steps = [
+        Step(name=name, kind="secret", action="refuse", reason=reason, line=line)
+        for name, line, reason in faults
+    ]
+    steps += _refused(wanted)
     refused = {step.name for step in steps}
     known = state or State()
     for one in wanted:
@@ -156,7 +154,7 @@ def plan_secrets(
     return SecretsPlan(
         scope=scope,
         steps=tuple(sorted(steps, key=lambda one: (ORDER.index(one.action), one.name, one.kind))),
-        remarks=tuple(_remarks(state, key, rules)),
+        remarks=(*_remarks(state, key, rules), *_counterparts(wanted, known, remote, rules)),
     )
 
 
@@ -257,3 +255,25 @@ def _remarks(state: State | None, key: Key | None, rules: Rules) -> Iterable[str
         yield f"The variable {VARIABLE} is not there: nothing is known of values at GitHub"
     elif state.written and state.key_id != key.id and not rules.rewrite:
         yield "The fingerprints were made with another key: every secret is written once more"
+
+
+def _counterparts(
+    wanted: Sequence[Wanted], known: State, remote: Remote, rules: Rules
+) -> Iterable[str]:
+    """Names that one of two environments has in this scope, and the other has not."""
+    here = {_base(one.name, rules.suffix) for one in wanted if one.kind == "secret"}
+    for other, suffix in sorted(rules.others.items()):
+        there = {
+            _base(name, suffix)
+            for name, one in known.written.items()
+            if one.owner == other and name in remote.secrets
+        }
+        if not there:
+            continue  # nothing is known of it yet
+        for names, lacking in ((here - there, other), (there - here, rules.owner)):
+            if names:
+                yield f"{lacking} has no counterpart of {', '.join(sorted(names))}"
+
+
+def _base(name: str, suffix: str) -> str:
+    return name.removesuffix(suffix.upper())

@@ -13,8 +13,9 @@ from orient_deploy.hidden import Hidden
 from orient_deploy.secrets.apply import Outcome, apply_plan
 from orient_deploy.secrets.fingerprint import Key
 from orient_deploy.secrets.names import BYTES_MAX
-from orient_deploy.secrets.plan import Remote, Rules, Scope, Wanted, plan_secrets
+from orient_deploy.secrets.plan import Remote, Rules, Scope, plan_secrets
 from orient_deploy.secrets.state import VARIABLE, parse_state
+from orient_deploy.secrets.wanted import Wanted
 from tests.fakes.github_state import github_state
 
 TOKEN = "token-of-a-test"

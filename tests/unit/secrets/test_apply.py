@@ -16,10 +16,10 @@ from orient_deploy.secrets.plan import (
     Rules,
     Scope,
     SecretsPlan,
-    Wanted,
     plan_secrets,
 )
 from orient_deploy.secrets.state import VARIABLE, parse_state
+from orient_deploy.secrets.wanted import Wanted
 
 KEY = Key(Hidden("4f" * 32))
 SCOPE = Scope()

@@ -1,0 +1,85 @@
+"""Which variables a project's compose files refer to, by Compose's own merge of them.
+
+Reads no value: the files are merged without being interpolated. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Need = Literal["required", "unset", "default"]
+
+# The grammar of a reference (compose-go v2.9, template/template.go): `$$` is a dollar, and what
+# stands behind the name says what becomes of it when it is not set.
+_REFERENCE = re.compile(r"\$\$|\$\{?(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<sign>:?[-?+])?")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_STRONGEST: tuple[Need, ...] = ("required", "unset", "default")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A reference, and what happens without the variable."""
+
+    name: str
+    need: Need
+
+
+def references(model: object) -> dict[str, Need]:
+    """What a merged, uninterpolated project refers to, and how much each is needed.
+
+    >>> references({"a": ["${A:?why}", "$B", "$$C", "${D:-${E}}"]})
+    {'A': 'required', 'B': 'unset', 'D': 'default', 'E': 'unset'}
+    """
+    found: dict[str, Need] = {}
+    every = (one for text in _texts(model) for one in _in_text(text))
+    for one in (*every, *_passed_on(model)):
+        before = found.get(one.name)
+        if before is None or _STRONGEST.index(one.need) < _STRONGEST.index(before):
+            found[one.name] = one.need
+    return dict(sorted(found.items()))
+
+
+def parse_model(out: bytes) -> dict[str, object] | None:
+    """What `docker compose config --no-interpolate --format json` prints; None when it is none."""
+    try:
+        model = json.loads(out)
+    except ValueError:
+        return None
+    return model if isinstance(model, dict) and isinstance(model.get("services"), dict) else None
+
+
+def _in_text(text: str) -> Iterator[Found]:
+    for match in _REFERENCE.finditer(text):
+        if match["name"]:
+            # Only within braces is what follows a sign.
+            sign = (match["sign"] or "") if match[0].startswith("${") else ""
+            need: Need = "required" if "?" in sign else "default" if sign else "unset"
+            yield Found(name=match["name"], need=need)
+
+
+def _passed_on(model: object) -> Iterator[Found]:
+    """Names alone in a service's `environment`: it gets them if they are set."""
+    services = model.get("services") if isinstance(model, dict) else None
+    for service in services.values() if isinstance(services, dict) else ():
+        listed = service.get("environment") if isinstance(service, dict) else None
+        if isinstance(listed, dict):
+            names = [name for name, value in listed.items() if value is None]
+        else:
+            names = [one for one in listed or () if isinstance(one, str) and "=" not in one]
+        yield from (Found(name=name, need="default") for name in names if _NAME.fullmatch(name))
+
+
+def _texts(node: object) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from _texts(key)
+            yield from _texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value)

@@ -17,7 +17,7 @@ from orient_deploy.record import dataclass
 from orient_deploy.runner import read_flag
 from orient_deploy.secrets.apply import apply_plan
 from orient_deploy.secrets.fingerprint import Key
-from orient_deploy.secrets.plan import Remote, Rules, Scope, plan_secrets
+from orient_deploy.secrets.plan import WRITES, Remote, Rules, Scope, plan_secrets
 from orient_deploy.secrets.report import plan_headline, plan_lines, plan_markdown
 from orient_deploy.secrets.state import VARIABLE, State, parse_state
 from orient_deploy.secrets.wanted import faults, wanted_secrets
@@ -179,9 +179,10 @@ def _publish(
             "of it; the table names each reason.",
             title="Secrets",
         )
+    would = not plan.is_refused and bool(plan.of(*WRITES))
     context.publish(
         {
-            "changed": bool(written) if outcome else bool(plan.of("create", "update", "delete")),
+            "changed": bool(written) if outcome else would,
             "plan": {step.name: step.action for step in plan.steps},
             "written": written,
             "failed": failed,
@@ -192,7 +193,7 @@ def _publish(
     if plan.is_refused:
         return InputError.exit_code
     if outcome is None or outcome.is_good:
-        if dry_run and not context.in_actions and plan.of("create", "update", "delete"):
+        if would and dry_run and not context.in_actions:
             context.log.notice(
                 "This was a dry run: `orient-deploy secrets apply --dry-run false` writes it."
             )

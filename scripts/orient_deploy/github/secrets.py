@@ -156,5 +156,14 @@ def secrets_store(
         f"Give a fine-grained token or one of a GitHub App that may read and write {needed}; a "
         "workflow's own GITHUB_TOKEN cannot"
     )
-    with github_api(api_url, token, what=what, advice=advice, sleep=sleep) as api:
+    meanings = {}
+    if environment:
+        why = "the repository has no such environment, or the token may not see it"
+        meanings[404] = (
+            f"GitHub answered 404: {why}",
+            f"Create it in the repository's settings. {advice}",
+        )
+    with github_api(
+        api_url, token, what=what, advice=advice, sleep=sleep, meanings=meanings
+    ) as api:
         yield Store(api, repository, environment)

@@ -154,7 +154,10 @@ def plan_secrets(
     return SecretsPlan(
         scope=scope,
         steps=tuple(sorted(steps, key=lambda one: (ORDER.index(one.action), one.name, one.kind))),
-        remarks=(*_remarks(state, key, rules), *_counterparts(wanted, known, remote, rules)),
+        remarks=(
+            *_remarks(wanted, remote, state, key, rules),
+            *_counterparts(wanted, known, remote, rules),
+        ),
     )
 
 
@@ -245,15 +248,17 @@ def _too_many(steps: Sequence[Step], remote: Remote, scope: Scope) -> Iterable[S
             )
 
 
-def _remarks(state: State | None, key: Key | None, rules: Rules) -> Iterable[str]:
+def _remarks(
+    wanted: Sequence[Wanted], remote: Remote, state: State | None, key: Key | None, rules: Rules
+) -> Iterable[str]:
     if key is None:
         yield (
             "No key for fingerprints was given: names and times are compared, values are not. "
             "Give `key`, or `rewrite` to write every secret"
         )
-    elif state is None:
+    elif state is None and any(one.name in remote.secrets for one in wanted):
         yield f"The variable {VARIABLE} is not there: nothing is known of values at GitHub"
-    elif state.written and state.key_id != key.id and not rules.rewrite:
+    elif state and state.written and state.key_id != key.id and not rules.rewrite:
         yield "The fingerprints were made with another key: every secret is written once more"
 
 

@@ -19,6 +19,8 @@ Cell = Literal["same", "differs", "missing", "empty", "unknown", "not asked"]
 EMPTY = ""  # the mark of a value without a character
 UNKNOWN = "?"  # of one that is there, and that nobody can read
 _BLOCK = 64  # bytes that SHA-256 takes at a time
+# Of these the other form is a sign too, and neither a blank nor a quote.
+_LETTERS = "ABCDEFGIKLNOPQRSTUVWXYZ"
 _BETWEEN = 0x36 ^ 0x5C  # RFC 2104: what the key is mixed with inside, and outside
 
 
@@ -32,7 +34,7 @@ class RunKey:
     __slots__ = ("_inner", "_outer")
 
     def __init__(self) -> None:
-        self._inner = "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(_BLOCK))
+        self._inner = "".join(secrets.choice(_LETTERS) for _ in range(_BLOCK))
         self._outer = "".join(chr(ord(one) ^ _BETWEEN) for one in self._inner)
 
     def mark(self, name: str, value: Hidden) -> str:

@@ -4,6 +4,7 @@ memory."""
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -69,6 +70,8 @@ class Project:
         self.folder = check_out(
             builder.directory, folder / "workspace", self.commit, "refs/heads/main"
         )
+        origin = ["config", "remote.origin.url", "https://github.com/acme/orient.git"]
+        subprocess.run(["git", "-C", str(self.folder), *origin], check=True, timeout=30)
         self.temp = folder / "temp"
         self.temp.mkdir()
         self.write(".env.production", PRODUCTION)
@@ -102,13 +105,11 @@ class Project:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
     def run(self, *argv: str, **changes: str | None) -> Finished:
-        """On a laptop; production is meant, and the repository named, unless said otherwise."""
+        """On a laptop; production is meant unless said otherwise."""
         given = list(argv)
         if not any(one.startswith("--environment") for one in argv):
             given.append("--environment=production")
         given.append(f"--path={self.folder}")
-        if argv[:2] in (("secrets", "plan"), ("secrets", "apply")):
-            given.append("--repository=acme/orient")
         return run_command(tuple(given), _changed(self.laptop, changes))
 
     def act(self, name: str, **changes: str | None) -> Finished:

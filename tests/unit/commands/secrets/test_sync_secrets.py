@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -274,12 +275,12 @@ def test_a_partial_failure_leaves_a_true_note(
     project: Project,
     github: GitHubState,
     monkeypatch: pytest.MonkeyPatch,
-    fault: dict[str, object],
+    fault: dict[str, Any],
     code: int,
     said: str,
 ) -> None:
     monkeypatch.setattr(random, "uniform", lambda low, high: 0.0)
-    github.fail("PUT", "*/secrets/JWT", **fault)  # type: ignore[arg-type]
+    github.fail("PUT", "*/secrets/JWT", **fault)
 
     done = project.act("sync-secrets")
 

@@ -178,11 +178,14 @@ def run(
     workflow: str | None = None,
     network: bool = False,
     environment: Mapping[str, str] = MappingProxyType({}),
+    secrets: Mapping[str, str] = MappingProxyType({}),
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Run:
     """Run the sample's workflow, or the text of another one, for the event.
 
     `folder` holds the home and the event; a folder may serve one run only. With `network` the run
-    may install packages. `environment` is what the jobs see besides.
+    may install packages. `environment` is what the jobs see besides; `secrets` and `variables` are
+    those of the repository.
 
     Raises:
         ActFailed: act refused the workflow, or no job ran.
@@ -215,11 +218,13 @@ def run(
         "--json",
         *_options("--env", {**in_the_job, **environment}),
         *_options("--input", event.inputs),
+        *_options("--var", variables),
+        *(one for name in secrets for one in ("--secret", name)),  # values by its environment
     ]
     done = subprocess.run(
         command,
         cwd=sample.path,
-        env=_environment(home, network=network),
+        env={**_environment(home, network=network), **secrets},
         check=False,  # it says 1 when a job failed
         timeout=_TIMEOUT_S,
         capture_output=True,

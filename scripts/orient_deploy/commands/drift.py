@@ -18,7 +18,7 @@ from orient_deploy.commands.sync_secrets import (
     KEY_VARIABLE,
     TOKEN_VARIABLES,
 )
-from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError
+from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, RemoteError
 from orient_deploy.hidden import Hidden
 from orient_deploy.record import dataclass
 from orient_deploy.secrets.drift import UNKNOWN, Place, RunKey, compare
@@ -26,6 +26,7 @@ from orient_deploy.secrets.lint import is_shown
 from orient_deploy.secrets.report import drift_headline, drift_lines, drift_markdown
 from orient_deploy.secrets.server_file import TIMEOUT_S, parse_answer, script
 from orient_deploy.secrets.wanted import at_github
+from orient_deploy.text import sentence
 
 if TYPE_CHECKING:
     from orient_deploy.commands.context import Context
@@ -139,7 +140,13 @@ def _publish(
     drift: Drift, remarks: Sequence[str], chosen: Chosen, inputs: Inputs, context: Context
 ) -> int:
     markdown = drift_markdown(drift, chosen.name, remarks)
-    issue = _keep_issue(drift, markdown, chosen, inputs, context) if inputs.issue else ""
+    issue, failure = "", None
+    if inputs.issue:
+        try:
+            issue = _keep_issue(drift, markdown, chosen, inputs, context)
+        except RemoteError as error:  # what was found is told all the same
+            failure = error
+            context.log.error(sentence(str(error)), title="Drift")
     names = [row.name for row in drift.drifted]
     if drift.drifted:
         annotate = context.log.error if inputs.fail else context.log.warning
@@ -156,7 +163,9 @@ def _publish(
         lines=drift_lines(drift, chosen.name, remarks),
         markdown=markdown,
     )
-    return EXIT_FOUND if drift.drifted and inputs.fail else EXIT_GOOD
+    if drift.drifted and inputs.fail:
+        return EXIT_FOUND
+    return failure.exit_code if failure else EXIT_GOOD
 
 
 def _local(inputs: Inputs, chosen: Chosen, context: Context) -> Read | None:

@@ -204,6 +204,20 @@ def test_one_issue_opens_and_closes(
     assert "JWT" in str(issues[0]) and leaks(CANARY, str(issues[0])) == []
 
 
+def test_an_issue_that_cannot_be_kept_hides_nothing(
+    server: Servers, project: Project, github: GitHubState, mapped: dict[str, str | None]
+) -> None:
+    github.fail("GET", "*/issues", status=403)
+    mapped["JWT"] = "another"
+    asked = {**server.access, "INPUT_ISSUE": "true", "INPUT_FAIL": "false"}
+
+    done = project.act("drift", **asked, **mapped)
+
+    assert done.code == 4
+    assert json.loads(done.outputs["names"]) == ["JWT"]
+    assert any("could not be kept" in one for one in done.errors)
+
+
 def test_the_token_is_needed_for_an_issue_alone(server: Servers, project: Project) -> None:
     done = project.act("drift", **server.access, INPUT_TOKEN=None)
 

@@ -18,6 +18,7 @@ from orient_deploy.secrets.envfile import SPACES, Statement, scan
 
 BOM = "a byte order mark at the start of the file"
 CR = "a carriage return (CRLF)"
+BYTES = "bytes that are no UTF-8"
 CONTROL = "a control character or a blank that is neither space nor tab"
 BROKEN = "from here on the file cannot be read"
 BARE = "a name without `=`"
@@ -31,6 +32,7 @@ DUPLICATE = "a name that stands twice"
 COLON = "`:` instead of `=`"
 AROUND = "blanks around `=`"
 DOLLAR = "a `$` outside of single quotes that is no `${NAME}` of an earlier line"
+REFERENCE = "a `${NAME}` of a name that is accepted although readers differ"
 SINGLE_DOLLAR = "`${` in single quotes"
 BACKSLASH = "a backslash"
 BACKTICK = "a backtick outside of single quotes"
@@ -47,6 +49,7 @@ DELETED = "a name alone at the end of the file"
 _ODD = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]"
 )
+_FOREIGN = re.compile("[\udc80-\udcff]")  # as `surrogateescape` leaves them
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
 _SHOWN = re.compile(r"[A-Z_][A-Z0-9_]*|[a-z_][a-z0-9_]*", re.ASCII)
 _REFERENCE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)\}", re.ASCII)
@@ -89,24 +92,31 @@ def lint(content: bytes, *, accept: Collection[str] = ()) -> tuple[Finding, ...]
             found.append(Finding(name="", line=line, reason=CR))
         if _ODD.search(written):
             found.append(Finding(name="", line=line, reason=CONTROL))
+        if _FOREIGN.search(written):
+            found.append(Finding(name="", line=line, reason=BYTES))
     scanned = scan(text)
     earlier: set[str] = set()
+    unsure: set[str] = set()
     for one in scanned.statements:
         shown = is_shown(one.name) and not one.bare and not one.follows
         name = one.name if shown else ""
+        reasons = _reasons(one, earlier, unsure)
         if not (name and name in accept):
-            for reason in dict.fromkeys(_reasons(one, earlier)):
-                found.append(Finding(name=name, line=one.line, reason=reason))
+            found += [Finding(name=name, line=one.line, reason=reason) for reason in reasons]
+        elif reasons:
+            unsure.add(name)
         earlier.add(one.name)
     if scanned.fault_line:
         found.append(Finding(name="", line=scanned.fault_line, reason=BROKEN))
     return tuple(sorted(found, key=lambda one: one.line))
 
 
-def _reasons(one: Statement, earlier: Collection[str]) -> list[str]:
+def _reasons(one: Statement, earlier: Collection[str], unsure: Collection[str]) -> list[str]:
     if one.bare:
         return [FOLLOWS if one.follows else BARE]
-    return [*_reasons_of_name(one, earlier), *_reasons_of_value(one, earlier)]
+    if not one.head.rstrip(SPACES).endswith(("=", ":")):
+        return [DELETED]
+    return [*_reasons_of_name(one, earlier), *_reasons_of_value(one, earlier, unsure)]
 
 
 def _reasons_of_name(one: Statement, earlier: Collection[str]) -> list[str]:
@@ -118,20 +128,22 @@ def _reasons_of_name(one: Statement, earlier: Collection[str]) -> list[str]:
         CASE: one.name != one.name.upper(),
         SHELL: bool(_TAKEN.fullmatch(one.name)),
         DUPLICATE: one.name in earlier,
-        DELETED: not one.head.rstrip(SPACES).endswith(("=", ":")),
         COLON: one.head.rstrip(SPACES).endswith(":"),
         AROUND: one.head not in (f"{one.name}=", f"{one.name}:"),
     }
     return [reason for reason, holds in checks.items() if holds]
 
 
-def _reasons_of_value(one: Statement, earlier: Collection[str]) -> list[str]:
+def _reasons_of_value(
+    one: Statement, earlier: Collection[str], unsure: Collection[str]
+) -> list[str]:
     raw = one.raw
+    tail = one.tail.strip(SPACES)
     checks = {
         LINES: "\n" in raw,
         OPTION: bool(_OPTION.fullmatch(raw.strip(SPACES))),
-        COMMENT: "#" in one.tail,
-        TRAILING: one.tail != "" and "#" not in one.tail,
+        COMMENT: tail.startswith("#"),
+        TRAILING: one.tail.rstrip("\r") != "" and not tail,  # other text is what FOLLOWS
     }
     if one.quote == "'":
         checks[BACKSLASH] = bool(re.search(r"\\(?:[\\']|\Z)", raw))
@@ -140,6 +152,7 @@ def _reasons_of_value(one: Statement, earlier: Collection[str]) -> list[str]:
         references = _REFERENCE.findall(raw)
         known = all(name in earlier and not _TAKEN.fullmatch(name) for name in references)
         checks[DOLLAR] = not known or "$" in _REFERENCE.sub("", raw)
+        checks[REFERENCE] = any(name in unsure for name in references)
         checks[BACKSLASH] = "\\" in raw
         checks[BACKTICK] = "`" in raw
     if not one.quote:
@@ -148,6 +161,6 @@ def _reasons_of_value(one: Statement, earlier: Collection[str]) -> list[str]:
         checks[TAB_COMMENT] = "\t#" in raw
         checks[HASH] = "#" in value
         checks[INNER_QUOTE] = "'" in value or '"' in value
-        checks[UNQUOTED] = bool(re.search(r"[\s~&|;<>()]", value))
-        checks[TRAILING] = raw != raw.rstrip(SPACES)
+        checks[UNQUOTED] = bool(re.search(r"[ \t~&|;<>()]", value))
+        checks[TRAILING] = raw.rstrip("\r") != raw.rstrip(SPACES)
     return [reason for reason, holds in checks.items() if holds]

@@ -48,13 +48,10 @@ def value_problem(value: Hidden, kind: Kind) -> str:
         return "it is larger than the 48 KB that GitHub takes"
     if kind == "secret" and not any(map(_is_maskable, text.splitlines())):
         return (
-            f"it cannot be masked in a log, as {_UNMASKED}: name it in `variables` if it is no "
-            "secret"
+            "it cannot be masked in a log, as nothing of less than four characters can, nor 'true' "
+            "or 'false': name it in `variables` if it is no secret"
         )
     return ""
-
-
-_UNMASKED = "one of 'true', 'false' or less than four characters"
 
 
 def _is_maskable(line: str) -> bool:

@@ -94,6 +94,26 @@ def test_vendor_is_used_where_it_is(tree: Path, tools: Path, tmp_path: Path) -> 
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "lock"),
+    [
+        pytest.param("sync-secrets", "sync-secrets", id="action"),
+        pytest.param("secrets", "sync-secrets", id="command-line"),
+    ],
+)
+def test_what_needs_a_compiled_package_is_installed_beside_vendor(
+    name: str, lock: str, tree: Path, tools: Path, tmp_path: Path
+) -> None:
+    put_python(tools, pip=f'echo "$@" >>"{tmp_path}/calls"')
+    (tree / "vendor").mkdir()
+    shutil.copy(tree / "scripts" / "plan.py", tree / "scripts" / "sync-secrets.py")
+
+    result = start(tree, name, "plan", PATH=str(tools), RUNNER_TEMP=str(tmp_path / "temp"))
+
+    assert str(tmp_path / "temp") in result.stdout, result.stderr
+    assert f"requirements/{lock}.txt" in (tmp_path / "calls").read_text()
+
+
 def test_libraries_named_by_a_developer_are_used_as_they_are(
     tree: Path, tools: Path, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from orient_deploy.commands.context import described
 from orient_deploy.commands.secrets_file import SecretsInputs, choose, mask, read_secrets
 from orient_deploy.errors import EXIT_GOOD, InputError, RemoteError
-from orient_deploy.github.secrets import secrets_store
+from orient_deploy.github.secrets import require_sealing, secrets_store
 from orient_deploy.hidden import Hidden
 from orient_deploy.record import dataclass
 from orient_deploy.runner import read_flag
@@ -127,6 +127,8 @@ def sync(inputs: PlanInputs, context: Context, *, dry_run: bool) -> int:
             "it is 'repository' or 'environment'",
             "Write one of them, or leave it out",
         )
+    if not dry_run:
+        require_sealing()
     rules = _rules(inputs, chosen)
     read = read_secrets(chosen, inputs.content, context)
     mask(read, frozenset(one.upper() for one in chosen.secrets.variables), context)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 from urllib.parse import quote
 
@@ -119,20 +120,24 @@ class Store:
         raise self._api.failed(f"there are more than {MOST_PAGES * size:,} {name}")
 
     def _sealed(self, value: Hidden, key: PublicKey) -> str:
-        try:
-            from nacl.public import PublicKey as Curve25519
-            from nacl.public import SealedBox
-        except ImportError:
-            raise EnvironmentLacks(
-                "secrets cannot be sealed for GitHub",
-                "PyNaCl is not installed for this Python",
-                "Install PyNaCl for it",
-            ) from None
+        from nacl.public import PublicKey as Curve25519
+        from nacl.public import SealedBox
+
         try:
             box = SealedBox(Curve25519(base64.b64decode(key.key, validate=True)))
         except Exception:
             raise self._api.failed("its public key is none") from None
         return base64.b64encode(box.encrypt(value.reveal().encode())).decode("ascii")
+
+
+def require_sealing() -> None:
+    """Raises EnvironmentLacks where secrets cannot be written: it needs PyNaCl."""
+    if find_spec("nacl") is None:
+        raise EnvironmentLacks(
+            "secrets cannot be sealed for GitHub",
+            "PyNaCl is not installed for this Python",
+            "Install it, or start this by `scripts/run`, which brings it along",
+        )
 
 
 @contextmanager

@@ -174,7 +174,7 @@ def _local(inputs: Inputs, chosen: Chosen, context: Context) -> Read | None:
     if not (inputs.content or inputs.file or is_there):
         return None
     read = read_secrets(chosen, inputs.content, context)
-    mask(read, frozenset(), context)
+    mask(read, frozenset(one.upper() for one in chosen.secrets.variables), context)
     return read
 
 

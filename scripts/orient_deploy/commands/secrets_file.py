@@ -6,6 +6,7 @@ Decides where configuration and file are taken from; never what becomes of a val
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
     from orient_deploy.config.model import Config, Environment
 
 CONTENT = "the input 'content'"
+# All that git is told: where it finds its settings and whose clones it trusts. The environment of
+# these commands holds secrets, of the inputs and of the step's `env`, and a child's can be read.
+_FOR_GIT = re.compile(
+    r"PATH|PATHEXT|HOME|USERPROFILE|XDG_CONFIG_HOME|SYSTEMROOT|TMPDIR|TEMP|TMP|LD_LIBRARY_PATH"
+    r"|SUDO_UID|GIT_.*",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +119,7 @@ def _root(inputs: SecretsInputs, context: Context) -> tuple[str, str]:
     On a runner only the commit of the run says which names are secrets: a pull request from a fork,
     checked out by a privileged run, must not.
     """
-    git = Git(context.env)
+    git = Git({name: text for name, text in context.env.items() if _FOR_GIT.fullmatch(name)})
     try:
         try:
             checkout, root = find_files(inputs.path, git, context)

@@ -130,7 +130,9 @@ class Compose:
         for path in files:
             content_of(path)
             command += ["-f", _absolute(path)]
-        command += ["--profile", "*", "config", "--no-interpolate", "--format", "json"]
+        # A file by itself need not be a project; newer versions do not look for one here anyway.
+        command += ["--profile", "*", "config", "--no-interpolate", "--no-consistency"]
+        command += ["--format", "json"]
         code, out, _ = _run([*self._command, *command], self._environment, b"")
         model = parse_model(out) if not code else None
         if model is None:

@@ -1,6 +1,6 @@
-"""Which variables a project's compose files refer to, by Compose's own merge of them.
+"""Which variables a project's compose files refer to, by Compose's own reading of them.
 
-Reads no value: the files are merged without being interpolated. Decides nothing.
+Reads no value: the files are read without being interpolated. Decides nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,16 @@ from typing import Literal
 Need = Literal["required", "unset", "default"]
 
 # The grammar of a reference (compose-go v2.9, template/template.go): `$$` is a dollar, and what
-# stands behind the name says what becomes of it when it is not set.
-_REFERENCE = re.compile(r"\$\$|\$\{?(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<sign>:?[-?+])?")
+# stands behind the name says what becomes of it when it is not set. Anything else behind a name in
+# braces is no reference: Compose refuses it where it reads values.
+_REFERENCE = re.compile(
+    r"""
+      \$\$
+    | \$(?P<alone>[a-z_][a-z0-9_]*)
+    | \$\{(?P<braced>[a-z_][a-z0-9_]*)(?P<sign>:?[-?+]|\})
+    """,
+    re.IGNORECASE | re.ASCII | re.VERBOSE,
+)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STRONGEST: tuple[Need, ...] = ("required", "unset", "default")
 
@@ -28,18 +36,21 @@ class Found:
     need: Need
 
 
-def references(model: object) -> dict[str, Need]:
-    """What a merged, uninterpolated project refers to, and how much each is needed.
+def references(*models: object) -> dict[str, Need]:
+    """What uninterpolated projects refer to, and how much each name is needed, at its strongest.
 
-    >>> references({"a": ["${A:?why}", "$B", "$$C", "${D:-${E}}"]})
+    What stands inside of another reference counts as if it stood alone: Compose looks at it even
+    where the outer name is set. Keys are not interpolated.
+
+    >>> references({"a": ["${A:?why}", "$B", "$$C", "${D:-${E}}"], "$F": "$A"})
     {'A': 'required', 'B': 'unset', 'D': 'default', 'E': 'unset'}
     """
     found: dict[str, Need] = {}
-    every = (one for text in _texts(model) for one in _in_text(text))
-    for one in (*every, *_passed_on(model)):
-        before = found.get(one.name)
-        if before is None or _STRONGEST.index(one.need) < _STRONGEST.index(before):
-            found[one.name] = one.need
+    for model in models:
+        for one in (*_written(model), *_passed_on(model)):
+            before = found.get(one.name)
+            if before is None or _STRONGEST.index(one.need) < _STRONGEST.index(before):
+                found[one.name] = one.need
     return dict(sorted(found.items()))
 
 
@@ -47,18 +58,20 @@ def parse_model(out: bytes) -> dict[str, object] | None:
     """What `docker compose config --no-interpolate --format json` prints; None when it is none."""
     try:
         model = json.loads(out)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return model if isinstance(model, dict) and isinstance(model.get("services"), dict) else None
 
 
-def _in_text(text: str) -> Iterator[Found]:
-    for match in _REFERENCE.finditer(text):
-        if match["name"]:
-            # Only within braces is what follows a sign.
-            sign = (match["sign"] or "") if match[0].startswith("${") else ""
-            need: Need = "required" if "?" in sign else "default" if sign else "unset"
-            yield Found(name=match["name"], need=need)
+def _written(model: object) -> Iterator[Found]:
+    for text in _texts(model):
+        for match in _REFERENCE.finditer(text):
+            if name := match["alone"] or match["braced"]:
+                sign = match["sign"] or ""
+                need: Need = (
+                    "required" if "?" in sign else "unset" if sign in ("", "}") else "default"
+                )
+                yield Found(name=name, need=need)
 
 
 def _passed_on(model: object) -> Iterator[Found]:
@@ -77,8 +90,7 @@ def _texts(node: object) -> Iterator[str]:
     if isinstance(node, str):
         yield node
     elif isinstance(node, dict):
-        for key, value in node.items():
-            yield from _texts(key)
+        for value in node.values():
             yield from _texts(value)
     elif isinstance(node, list):
         for value in node:

@@ -58,8 +58,9 @@ class SshServer:
 
 
 @contextmanager
-def ssh_server(folder: Path, *, settings: str = "") -> Iterator[SshServer]:
-    """Start an sshd; `settings` are more lines of its configuration, which come first."""
+def ssh_server(folder: Path, *, settings: str = "", shell: str = "/bin/sh") -> Iterator[SshServer]:
+    """Start an sshd; `settings` are more lines of its configuration, which come first, and `shell`
+    is what `orient` logs in to."""
     program = part("sshd", root=True)
     home = folder / "home"
     home.mkdir(parents=True)
@@ -70,7 +71,7 @@ def ssh_server(folder: Path, *, settings: str = "") -> Iterator[SshServer]:
     (folder / "passwd").write_text(
         "root:*:0:0::/root:/bin/sh\n"
         "sshd:*:65533:65533::/nonexistent:/bin/false\n"
-        f"{USER}:*:{ids}::{home}:/bin/sh\n"
+        f"{USER}:*:{ids}::{home}:{shell}\n"
         f"{WITHOUT_SHELL}:*:{ids}::{home}:/bin/false\n"
     )
     log = folder / "sshd.log"

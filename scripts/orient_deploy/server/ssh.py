@@ -184,6 +184,7 @@ class Server:
         try:
             return self._run(command, input, timeout_s)
         except ConnectionLostError:
+            self._close()  # ssh may take a moment to end, and the next command must not meet it
             if not repeat:
                 raise
         self._open()
@@ -240,16 +241,20 @@ class Server:
             ["-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "LogLevel=ERROR"],
             _wrapped(command, nonce),
         )
+        answer = None
         try:
-            out, err = child.communicate(_bytes(input), timeout=timeout_s)
+            answer = child.communicate(_bytes(input), timeout=timeout_s)
         except subprocess.TimeoutExpired:
+            pass  # it has what was printed, and an error raised here would carry it along
+        finally:
+            _end(child)
+        if answer is None:
             raise RemoteError(
                 f"a command on {self.host} does not end",
                 f"{timeout_s:g} seconds have passed",
                 "It may still run there: look before it is started again",
-            ) from None
-        finally:
-            _end(child)
+            )
+        out, err = answer
         code = child.returncode
         ended = re.compile(nonce.encode() + rb" [0-9]+\n")
         matches = list(ended.finditer(err))

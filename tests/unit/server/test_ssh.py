@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from orient_deploy.errors import EnvironmentLacks, InputError, OrientError, RemoteError
 from orient_deploy.hidden import Hidden
+from orient_deploy.server import ssh
 from orient_deploy.server.host import Host
 from orient_deploy.server.keys import Pins
 from orient_deploy.server.ssh import ConnectionLostError, Server, connect
@@ -115,14 +116,21 @@ def test_arguments_arrive_as_they_were_given(sshd: SshServer, tmp_path: Path) ->
         arrive()
 
 
-def test_what_start_up_files_print_is_no_output(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shell", "file"), [("/bin/sh", ".ssh/rc"), ("/bin/bash", ".bashrc")], ids=["rc", "bash"]
+)
+def test_what_start_up_files_print_is_no_output(tmp_path: Path, shell: str, file: str) -> None:
     (tmp_path / "temp").mkdir()
-    with (
-        ssh_server(tmp_path / "sshd", settings="SetEnv ENV=/dev/null") as sshd,
-        login(sshd, tmp_path / "temp") as server,
-    ):
-        assert server.run("echo out", timeout_s=30).out == b"out\n"
-        assert server.run(["echo", "out"], timeout_s=30).out == b"out\n"
+    with ssh_server(tmp_path / "sshd", shell=shell) as sshd:
+        printing = sshd.home / file
+        printing.parent.mkdir(exist_ok=True)
+        printing.write_text("echo Welcome\n")
+        with login(sshd, tmp_path / "temp") as server:
+            assert server.run("echo out", timeout_s=30).out == b"out\n"
+            assert server.run(["cat"], input=b"in", timeout_s=30).out == b"in"
+            # It does print:
+            bare = ssh._ssh(server._way, [], "echo out")
+            assert bare.communicate(timeout=30)[0] == b"Welcome\nout\n"
 
 
 def test_docker_is_an_argument_list(sshd: SshServer, tmp_path: Path) -> None:
@@ -163,8 +171,6 @@ def test_an_upload_arrives_whole_and_private(sshd: SshServer, tmp_path: Path) ->
 
 
 def test_half_an_upload_leaves_what_was_there(sshd: SshServer, tmp_path: Path) -> None:
-    from orient_deploy.server import ssh
-
     target = sshd.home / "kept"
     target.write_text("before")
     with login(sshd, tmp_path) as server:

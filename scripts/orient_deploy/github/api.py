@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -143,7 +143,10 @@ class Api:
                 if status < 300:
                     return status, self._decoded(response) if response.content else None
                 why = f"GitHub answered {status}"
-                limited = _limited_s(response) if method != "GET" else None
+                # Who only reads tries again soon where GitHub does not say how long it takes.
+                limited = _limited_s(response, guess_s=0.0 if method == "GET" else TOO_MANY_S)
+                if limited:
+                    why += f": it takes no more requests for {_duration(limited)}"
                 if status != 429 and status < 500 and limited is None:
                     # 404 is what a token without the permission gets for a private repository.
                     advice = self._advice if status in (401, 403, 404) else ASK_AGAIN
@@ -164,11 +167,11 @@ class Api:
         return RemoteError(self._what, why, next_step)
 
     def _decoded(self, response: requests.Response) -> object:
-        try:
+        with suppress(ValueError, RecursionError):
             answer: object = response.json()
-        except (ValueError, RecursionError):
-            raise self.failed("the answer is not JSON") from None
-        return answer
+            return answer
+        # Not while the other error is handled, which holds the whole answer: values of variables.
+        raise self.failed("the answer is not JSON")
 
 
 @contextmanager
@@ -212,17 +215,40 @@ def github_api(
         yield Api(session, url, what=what, advice=advice, sleep=sleep, meanings=meanings)
 
 
-def _limited_s(response: requests.Response) -> float | None:
-    """How long to wait where a refusal is about how often we asked; None: it is not."""
+def _limited_s(response: requests.Response, guess_s: float) -> float | None:
+    """How long to wait where a refusal is about how often we asked; None: it is not.
+
+    `guess_s` is for a refusal that does not say it.
+    """
     if response.status_code not in (403, 429):
         return None
     told = response.headers.get("Retry-After", "")
     if re.fullmatch(r"[0-9]{1,9}", told):
         return float(told)
-    used_up = response.headers.get("X-RateLimit-Remaining") == "0"
-    if used_up or b"rate limit" in response.content[:2000].lower():
-        return TOO_MANY_S
-    return None
+    if response.headers.get("X-RateLimit-Remaining") == "0":
+        return _until_reset_s(response.headers, guess_s)
+    return guess_s if b"rate limit" in response.content[:2000].lower() else None
+
+
+def _until_reset_s(headers: Mapping[str, str], guess_s: float) -> float:
+    """When the hour ends, by GitHub's own clock: ours may be wrong."""
+    from email.utils import parsedate_to_datetime
+
+    reset = headers.get("X-RateLimit-Reset", "")
+    try:
+        now = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return guess_s
+    return max(float(reset) - now, 1.0) if re.fullmatch(r"[0-9]{1,12}", reset) else guess_s
+
+
+def _duration(seconds: float) -> str:
+    """A wait for people.
+
+    >>> _duration(7), _duration(2400)
+    ('7 seconds', '40 minutes')
+    """
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def permit(permission: str) -> str:

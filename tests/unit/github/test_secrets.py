@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -123,6 +124,38 @@ def test_one_fault_is_waited_out(server: Any, path: str, fault: dict[str, Any]) 
     assert outcome.is_good or outcome == Outcome(done=())
     assert arrived(server, "") == {"A": b"aaaa", "B": b"bbbb"}
     assert run(server, "", {"A": "aaaa", "B": "bbbb"}) == Outcome(done=())
+
+
+@pytest.mark.parametrize("skew_s", [-7200, 0, 7200], ids=["behind", "right", "ahead"])
+def test_a_used_up_hour_is_measured_by_github_s_clock(
+    monkeypatch: pytest.MonkeyPatch, skew_s: int
+) -> None:
+    now = 1_800_000_000.0 - 1_800_000_000 % 3600 + 3600 - 100  # of GitHub: the hour's last 100 s
+    clock = [now]
+    with github_state(TOKEN, clock=lambda: clock[0]) as server:
+        monkeypatch.setattr(time, "time", lambda: now + skew_s)
+        server.exhaust(TOKEN)
+        waits: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            clock[0] += seconds
+            server.exhaust(TOKEN, remaining=100)
+
+        with secrets_store(server.url, "acme/orient", "", TOKEN, sleep=sleep) as store:
+            store.delete_secret("A")
+
+    assert 100 <= waits[0] <= 102
+
+
+def test_an_hour_that_is_used_up_for_long_is_told(server: Any) -> None:
+    server.exhaust(TOKEN)
+
+    with (
+        secrets_store(server.url, "acme/orient", "", TOKEN, sleep=lambda s: None) as store,
+        pytest.raises(RemoteError, match="it takes no more requests for"),
+    ):
+        store.secrets()
 
 
 def test_a_key_that_github_replaced_is_fetched_again(server: Any) -> None:

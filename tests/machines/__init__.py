@@ -1,6 +1,6 @@
-"""Real parts for tests: Docker engines, an image registry and an SSH server, started here and stopped
-by their id.
+"""Real parts for tests: Docker engines, an image registry and an SSH server.
 
-Their programs come from scripts/dev/fetch_engines.py, into a folder of their own: nothing that is
-installed on the machine is used or changed, but for its OpenSSH client.
+They are started here and stopped by their id. Their programs are those that
+scripts/dev/fetch_engines.py left in a folder of their own:
+nothing that is installed is changed, and only its ssh is used.
 """

@@ -217,11 +217,11 @@ def read_secrets(chosen: Chosen, content: str, context: Context) -> Read:
             found = read_env_file(path, Compose.found(context.env))
             findings = lint(content_of(path), accept=chosen.secrets.accept)
         except InputError as error:
-            raise _named(error, path, title) from None
+            raise named(error, path, title) from None
     return Read(file=found, findings=findings, title=title)
 
 
-def _named(error: InputError, path: str, title: str) -> InputError:
+def named(error: InputError, path: str, title: str) -> InputError:
     """The error with the file's name as people gave it."""
     told = InputError(
         error.what.replace(path, title), error.why.replace(path, title), error.next_step

@@ -93,8 +93,7 @@ def plan_lines(
                 ("dim", f"{len(skipped)} unchanged"),
             )
         )
-    lines += [("  ", ("blue", "note"), f": {visible(sentence(one))}") for one in plan.remarks]
-    return lines
+    return lines + _notes(plan.remarks)
 
 
 def plan_markdown(
@@ -118,23 +117,15 @@ def plan_markdown(
         lines += ["This was a dry run: nothing was written.", ""]
     shown = [step for step in plan.steps if step.action != "skip"]
     if shown:
-        lines += ["| name | what | why |", "|---|---|---|"]
-        for step in shown[:ROWS_SHOWN]:
-            why = escape(_result(step, outcome)) + escape(_at(step, file))
-            lines.append(f"| {code(step.name)} | {_what(step)}{step.action} | {why} |")
-        if len(shown) > ROWS_SHOWN:
-            lines.append(f"| and {len(shown) - ROWS_SHOWN:,} more | | |")
-        lines.append("")
-    lines += [f"> {escape(sentence(one))}\n" for one in plan.remarks]
+        rows = [
+            [f"{_what(step)}{step.action}", escape(_result(step, outcome) + _at(step, file))]
+            for step in shown
+        ]
+        lines += _table([step.name for step in shown], ["what", "why"], rows)
+    lines += _quoted(plan.remarks)
     if skipped := plan.of("skip"):
-        names = ", ".join(code(step.name) for step in skipped)
-        lines += [f"<details><summary>{len(skipped)} unchanged</summary>", "", names, ""]
-        lines += ["</details>", ""]
+        lines += _folded(f"{len(skipped)} unchanged", [step.name for step in skipped])
     return "\n".join(lines)
-
-
-def _of(environment: str) -> str:
-    return f" of {environment}" if environment else ""
 
 
 def _scope(plan: SecretsPlan) -> str:
@@ -171,7 +162,7 @@ _CELLS: Mapping[Cell, tuple[Style, str]] = {
 
 def drift_headline(drift: Drift, environment: str) -> str:
     """The verdict in one line, without markup."""
-    places = " and ".join(drift.places)
+    places = _joined(drift.places)
     if drift.drifted:
         names = plural(len(drift.drifted), "name")
         return f"Secrets{_of(environment)} have drifted: {names} of {len(drift.rows)}"
@@ -196,7 +187,7 @@ def drift_lines(drift: Drift, environment: str, remarks: Sequence[str]) -> list[
             cells: list[str | tuple[Style, str]] = []
             for cell, size in zip(row.cells, widths, strict=True):
                 style, text = _CELLS[cell]
-                cells += ["  ", (style, f"{text[2:]:<{size}}")]
+                cells += ["  ", (style, f"{_plain(text):<{size}}")]
             lines.append((f"  {visible(row.name):<{width}}", *cells))
     if drift.agreeing:
         lines.append(
@@ -205,8 +196,7 @@ def drift_lines(drift: Drift, environment: str, remarks: Sequence[str]) -> list[
                 ("dim", f"{plural(len(drift.agreeing), 'name')} the same"),
             )
         )
-    lines += [("  ", ("blue", "note"), f": {visible(sentence(one))}") for one in remarks]
-    return lines
+    return lines + _notes(remarks)
 
 
 def drift_markdown(drift: Drift, environment: str, remarks: Sequence[str]) -> str:
@@ -214,27 +204,16 @@ def drift_markdown(drift: Drift, environment: str, remarks: Sequence[str]) -> st
     lines = [f"### {escape(drift_headline(drift, environment))}", ""]
     shown = [row for row in drift.rows if row not in drift.agreeing]
     if shown:
-        lines += _matrix([row.name for row in shown], drift.places, [r.cells for r in shown])
-    lines += [f"> {escape(sentence(one))}\n" for one in remarks]
+        lines += _table(
+            [row.name for row in shown],
+            list(map(escape, drift.places)),
+            [[_CELLS[cell][1] for cell in row.cells] for row in shown],
+        )
+    lines += _quoted(remarks)
     if drift.agreeing:
-        names = ", ".join(code(row.name) for row in drift.agreeing)
         title = f"{plural(len(drift.agreeing), 'name')} the same"
-        lines += [f"<details><summary>{title}</summary>", "", names, "", "</details>", ""]
+        lines += _folded(title, [row.name for row in drift.agreeing])
     return "\n".join(lines)
-
-
-def _matrix(
-    names: Sequence[str], places: Sequence[str], cells: Sequence[Sequence[Cell]]
-) -> list[str]:
-    lines = [
-        f"| name | {' | '.join(escape(place) for place in places)} |",
-        f"|---|{'---|' * len(places)}",
-    ]
-    for name, row in list(zip(names, cells, strict=True))[:ROWS_SHOWN]:
-        lines.append(f"| {code(name)} | {' | '.join(_CELLS[cell][1] for cell in row)} |")
-    if len(names) > ROWS_SHOWN:
-        lines.append(f"| and {len(names) - ROWS_SHOWN:,} more |{' |' * len(places)}")
-    return [*lines, ""]
 
 
 # --- findings of the lint
@@ -256,59 +235,98 @@ def lint_lines(findings: Sequence[Finding], file: str, count: int) -> list[Line]
 # --- names
 
 _SAID: Mapping[Said, tuple[Style, str]] = {
-    "there": ("green", "yes"),
-    "empty": ("yellow", "empty"),
-    "missing": ("red", "missing"),
+    "there": ("green", "🟢 yes"),
+    "empty": ("yellow", "🟡 empty"),
+    "missing": ("red", "🔴 missing"),
     "required": ("bold", "required"),
-    "unset": ("yellow", "no default"),
+    "unset": ("bold", "no default"),
     "default": ("dim", "optional"),
     "": ("dim", ""),
 }
 
 
-def names_lines(comparison: Comparison, environment: str) -> list[Line]:
+def names_headline(comparison: Comparison, environment: str) -> str:
+    """The verdict in one line, without markup."""
+    found, count = comparison.problems, len(comparison.rows)
+    if found:
+        verb = "is" if len(found) == 1 else "are"
+        return f"Names{_of(environment)}: {len(found)} of {count} {verb} lacking"
+    return f"Names{_of(environment)} agree: {count} in {_joined(comparison.titles)}"
+
+
+def names_lines(
+    comparison: Comparison, environment: str, remarks: Sequence[str] = ()
+) -> list[Line]:
     """Names and columns for a terminal: those with a problem."""
     found = comparison.problems
-    if not found:
-        text = f"Names{_of(environment)} agree: {len(comparison.rows)} in {_columns(comparison)}"
-        return [(("green", visible(text)),)]
-    headline = f"Names{_of(environment)}: {len(found)} of {len(comparison.rows)} are lacking"
-    lines: list[Line] = [(("bold", visible(headline)),)]
-    width = max(len(visible(row.name)) for row in found)
-    widths = [max(len(visible(one)), len("no default")) for one in comparison.titles]
-    heads = "  ".join(
-        f"{visible(one):<{size}}" for one, size in zip(comparison.titles, widths, strict=True)
-    )
-    lines.append((("dim", f"  {'':<{width}}  {heads}".rstrip()),))
-    for row in found:
-        cells: list[str | tuple[Style, str]] = []
-        for one, size in zip(row.said, widths, strict=True):
-            style, text = _SAID[one]
-            cells += ["  ", (style, f"{text:<{size}}")]
-        lines.append((f"  {visible(row.name):<{width}}", *cells, "  ", visible(row.problem)))
-    return lines
+    headline = visible(names_headline(comparison, environment))
+    lines: list[Line] = [(("bold" if found else "green", headline),)]
+    if found:
+        width = max(len(visible(row.name)) for row in found)
+        widths = [max(len(visible(one)), len("no default")) for one in comparison.titles]
+        heads = "  ".join(
+            f"{visible(one):<{size}}" for one, size in zip(comparison.titles, widths, strict=True)
+        )
+        lines.append((("dim", f"  {'':<{width}}  {heads}".rstrip()),))
+        for row in found:
+            cells: list[str | tuple[Style, str]] = []
+            for one, size in zip(row.said, widths, strict=True):
+                style, text = _SAID[one]
+                cells += ["  ", (style, f"{_plain(text):<{size}}")]
+            note = ("  ", visible(row.note)) if row.note else ()
+            lines.append((f"  {visible(row.name):<{width}}", *cells, *note))
+    return lines + _notes(remarks)
 
 
-def names_markdown(comparison: Comparison, environment: str) -> str:
+def names_markdown(comparison: Comparison, environment: str, remarks: Sequence[str] = ()) -> str:
     """The same for a summary."""
     found = comparison.problems
-    if not found:
-        return f"### Names{escape(_of(environment))} agree in {escape(_columns(comparison))}\n"
-    titles = " | ".join(escape(one) for one in comparison.titles)
-    lines = [
-        f"### Names{escape(_of(environment))}: {len(found)} are lacking",
-        "",
-        f"| name | {titles} | what is wrong |",
-        f"|---|{'---|' * (len(comparison.titles) + 1)}",
-    ]
-    rest = " |" * (len(comparison.titles) + 1)
-    for row in found[:ROWS_SHOWN]:
-        cells = " | ".join(_SAID[one][1] for one in row.said)
-        lines.append(f"| {code(row.name)} | {cells} | {escape(row.problem)} |")
-    if len(found) > ROWS_SHOWN:
-        lines.append(f"| and {len(found) - ROWS_SHOWN:,} more |{rest}")
-    return "\n".join([*lines, ""])
+    lines = [f"### {escape(names_headline(comparison, environment))}", ""]
+    if found:
+        titles = list(map(escape, comparison.titles))
+        rows = [[_SAID[one][1] for one in row.said] for row in found]
+        if any(row.note for row in found):  # else the cells say everything
+            titles.append("what is wrong")
+            rows = [[*cells, escape(row.note)] for cells, row in zip(rows, found, strict=True)]
+        lines += _table([row.name for row in found], titles, rows)
+    return "\n".join([*lines, *_quoted(remarks)])
 
 
-def _columns(comparison: Comparison) -> str:
-    return ", ".join(comparison.titles)
+# --- shared
+
+
+def _of(environment: str) -> str:
+    return f" of {environment}" if environment else ""
+
+
+def _plain(text: str) -> str:
+    """A cell without its coloured dot, which a terminal shows as a colour."""
+    return text[2:] if text[:1] in ("🟢", "🟡", "🔴", "⚪") else text
+
+
+def _joined(titles: Sequence[str]) -> str:
+    *most, last = titles
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _table(names: Sequence[str], titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table of names and of cells that are Markdown already."""
+    lines = [f"| name | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
+    for name, cells in list(zip(names, rows, strict=True))[:ROWS_SHOWN]:
+        lines.append(f"| {code(name)} | {' | '.join(cells)} |")
+    if len(names) > ROWS_SHOWN:
+        lines.append(f"| and {len(names) - ROWS_SHOWN:,} more |{' |' * len(titles)}")
+    return [*lines, ""]
+
+
+def _notes(remarks: Sequence[str]) -> list[Line]:
+    return [("  ", ("blue", "note"), f": {visible(sentence(one))}") for one in remarks]
+
+
+def _quoted(remarks: Sequence[str]) -> list[str]:
+    return [f"> {escape(sentence(one))}\n" for one in remarks]
+
+
+def _folded(title: str, names: Sequence[str]) -> list[str]:
+    listing = ", ".join(map(code, names))
+    return [f"<details><summary>{title}</summary>", "", listing, "", "</details>", ""]

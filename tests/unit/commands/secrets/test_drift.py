@@ -69,7 +69,7 @@ def test_three_places_agree(
 
     assert done.code == 0, done.stdout
     assert (done.outputs["drifted"], done.outputs["names"]) == ("false", "[]")
-    assert "agree: 3 names in .env.production and GitHub and server" in done.summary
+    assert "agree: 3 names in .env.production, GitHub and server" in done.summary
     assert json.loads(done.outputs["matrix"])["JWT"] == {
         ".env.production": "same",
         "GitHub": "same",

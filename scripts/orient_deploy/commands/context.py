@@ -77,12 +77,13 @@ def described(
     """A field of an entrypoint's inputs with the description that action.yml shows.
 
     Without a default the input must be given. `action_default` is the default in action.yml where
-    it differs: an expression. A secret is no flag of the command line, where others could see it.
+    it differs: an expression. A secret is no flag of the command line, where others could see it,
+    and no `repr` shows it.
     """
     metadata = {"help": text, "action_default": action_default, "secret": secret}
-    return (
-        field(metadata=metadata) if default is None else field(default=default, metadata=metadata)
-    )
+    if default is None:
+        return field(metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 def as_output(value: object) -> str:

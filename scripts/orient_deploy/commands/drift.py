@@ -22,7 +22,7 @@ from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, RemoteError
 from orient_deploy.hidden import Hidden
 from orient_deploy.record import dataclass
 from orient_deploy.secrets.drift import UNKNOWN, Place, RunKey, compare
-from orient_deploy.secrets.lint import is_shown
+from orient_deploy.secrets.lint import is_shown, is_sure
 from orient_deploy.secrets.report import drift_headline, drift_lines, drift_markdown
 from orient_deploy.secrets.server_file import TIMEOUT_S, parse_answer, script
 from orient_deploy.secrets.wanted import at_github
@@ -125,9 +125,10 @@ def run(inputs: Inputs, context: Context) -> int:
         )
     skipped = {name.upper() for name in chosen.secrets.skip}
     hidden = {name for place in places for name in place.marks if not is_shown(name)}
+    hidden |= {one.name for one in (local.file.entries if local else ()) if not is_sure(one)}
     drift = compare(places, hide=hidden)
     if github:
-        remarks += _unmapped(github, places, skipped)
+        remarks += _unmapped(github, places, skipped, hidden)
     if hidden:
         remarks.append(
             "Some names are not shown: they may be pieces of values. `orient-deploy secrets lint` "
@@ -203,10 +204,12 @@ def _github(chosen: Chosen, others: Sequence[Place], key: RunKey, context: Conte
     return Place(title="GitHub", marks=marks, asked=frozenset(asked), keeps_empty=False)
 
 
-def _unmapped(github: Place, places: Sequence[Place], skipped: set[str]) -> Iterable[str]:
+def _unmapped(
+    github: Place, places: Sequence[Place], skipped: set[str], hidden: set[str]
+) -> Iterable[str]:
     if github.asked is None:
         return
-    names = {name for place in places for name in place.marks if is_shown(name)}
+    names = {name for place in places for name in place.marks} - hidden
     lacking = sorted(name for name in names - github.asked if name.upper() not in skipped)
     if lacking:
         yield (

@@ -34,6 +34,7 @@ class Entry:
     name: str
     line: int
     value: Hidden
+    follows: bool = False  # it begins behind another value on the same line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,8 @@ def read_env_file(path: str, compose: Compose) -> EnvFile:
             "Write each variable as NAME=value or NAME='value', on a line of its own",
         )
     entries = (
-        Entry(name=name, line=one.line, value=answer[name]) for name, one in assigned.items()
+        Entry(name=name, line=one.line, value=answer[name], follows=one.follows)
+        for name, one in assigned.items()
     )
     return EnvFile(path=path, entries=tuple(sorted(entries, key=lambda one: one.line)))
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from orient_deploy.secrets.envfile import SPACES, Statement, scan
+from orient_deploy.secrets.envfile import SPACES, Entry, Statement, scan
 
 BOM = "a byte order mark at the start of the file"
 CR = "a carriage return (CRLF)"
@@ -78,6 +78,11 @@ def is_shown(name: str) -> bool:
     (True, False)
     """
     return bool(_SHOWN.fullmatch(name))
+
+
+def is_sure(entry: Entry) -> bool:
+    """Whether the name of an entry may be said: it is one, and no piece of the value before it."""
+    return is_shown(entry.name) and not entry.follows
 
 
 def lint(content: bytes, *, accept: Collection[str] = ()) -> tuple[Finding, ...]:

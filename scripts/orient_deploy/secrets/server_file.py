@@ -136,9 +136,11 @@ def parse_answer(out: bytes, host: str, env_file: str) -> ServerFile:
         raise _failure(ending, version, host, env_file)
     found = _VERSION.match(version)
     if not found or (int(found[1]), int(found[2])) < OLDEST:
+        # No more of what a program of that name has printed there than its numbers.
+        told_version = f"it is {found[1]}.{found[2]}" if found else "it tells no version"
         raise EnvironmentLacks(
             f"the docker compose of {host} is too old",
-            f"it says that it is {version!a}; before 2.24 files of variables are read differently",
+            f"{told_version}; before 2.24 files of variables are read differently",
             "Update Docker there",
         )
     set_names = [name for kind, name in names if kind == "set"]
@@ -150,7 +152,7 @@ def parse_answer(out: bytes, host: str, env_file: str) -> ServerFile:
 
 
 _DIGEST = re.compile(r"([0-9a-f]{64}) [ *]-")
-_VERSION = re.compile(r"v?(\d+)\.(\d+)")
+_VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})(?!\d)", re.ASCII)
 
 
 def _failure(ending: str, version: str, host: str, env_file: str) -> OrientError:

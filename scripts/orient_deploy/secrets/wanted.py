@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from orient_deploy.hidden import Hidden
 from orient_deploy.secrets.envfile import EnvFile
-from orient_deploy.secrets.lint import Finding
+from orient_deploy.secrets.lint import Finding, is_sure
 from orient_deploy.secrets.names import Kind
 
 if TYPE_CHECKING:
@@ -33,7 +33,11 @@ class Wanted:
 def wanted_secrets(
     file: EnvFile, findings: Sequence[Finding], secrets: Secrets
 ) -> tuple[Wanted, ...]:
-    """The names of the file that are to be at GitHub, in its order."""
+    """The names of the file that are to be at GitHub, in its order.
+
+    One that may be a piece of a value is left out: its line has a finding that cannot be accepted,
+    and `faults` has nothing be written.
+    """
     variables, skipped = _upper(secrets.variables), _upper(secrets.skip)
     least = {name.upper(): length for name, length in secrets.min_length}
     reasons: dict[str, list[str]] = {}
@@ -52,7 +56,7 @@ def wanted_secrets(
             ),
         )
         for one in file.entries
-        if one.name.upper() not in skipped
+        if one.name.upper() not in skipped and is_sure(one)
     )
 
 

@@ -26,7 +26,7 @@ TIMEOUT_S = 60.0
 FILE_MAX_BYTES = 1024 * 1024  # a repository's secrets come to 100 of 48 KB, and never near it
 OLDEST = (2, 24)  # the first that reads what a service's `env_file` may say today
 _ADVICE = "Install Docker with the plugin docker-compose (2.24 or newer)"
-_VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})[\w.+~-]{0,80}")
+_VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})(\.\d{1,9})?[\w.+~-]{0,80}", re.ASCII)
 # What Compose can say of a file (compose-go v2.9, dotenv/parser.go, template/template.go), and how
 # we say it: nothing of its own words is kept but these.
 _REFUSALS = {
@@ -77,13 +77,15 @@ class Compose:
                 "docker has no such plugin, or it tells no version",
                 _ADVICE,
             )
+        # No more of what a program of this name has printed than its numbers.
+        version = f"{found[1]}.{found[2]}{found[3] or ''}"
         if (int(found[1]), int(found[2])) < OLDEST:
             raise EnvironmentLacks(
-                f"docker compose {found[0]} is too old",
+                f"docker compose {version} is too old",
                 "versions before 2.24 read files of variables differently",
                 _ADVICE,
             )
-        return cls(command, environment, found[0])
+        return cls(command, environment, version)
 
     def env_file(self, path: str, content: bytes | None = None) -> dict[str, Hidden]:
         """What a service gets of the file: its names, and their values.
@@ -282,11 +284,11 @@ def _values(out: bytes) -> dict[str, Hidden] | None:
     """The environment of the service, as JSON has it: with `$$` for `$`."""
     try:
         found = json.loads(out)["services"]["s"].get("environment") or {}
-        return {
-            name: Hidden(value.replace("$$", "$"))
-            for name, value in found.items()
-            if value is not None
-        }
+        values = {name: value for name, value in found.items() if value is not None}
+        # Half a character (a lone surrogate) is in no file, and no reader of ours takes it.
+        if not _is_text("".join((*values, *values.values()))):
+            return None
+        return {name: Hidden(value.replace("$$", "$")) for name, value in values.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

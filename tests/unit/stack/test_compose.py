@@ -118,13 +118,18 @@ def test_a_docker_that_goes_away_is_told_so(tmp_path: Path) -> None:
     assert message.startswith("docker cannot be started")
 
 
+def numbers(version: str) -> str:
+    """What of a version is said: what follows could be anything that a program prints."""
+    return re.sub(r"^v|(?<=[0-9])[^0-9.].*", "", version)
+
+
 @pytest.mark.parametrize(
     "version", ["2.24.0", "v2.24.0", "2.24", "2.40.3-3", "2.27.1+ds1-0~24", "3.0"]
 )
 def test_a_version_that_is_new_enough_is_taken(tmp_path: Path, version: str) -> None:
     folder = stand_in(tmp_path / "bin", version=f"echo '{version}'")
 
-    assert Compose.found({"PATH": folder}).version == version
+    assert Compose.found({"PATH": folder}).version == numbers(version)
 
 
 @pytest.mark.parametrize("version", ["2.23.3", "v2.23.3-desktop.1", "1.29.2", "0.0"])
@@ -132,7 +137,8 @@ def test_a_version_that_is_too_old_is_refused(tmp_path: Path, version: str) -> N
     folder = stand_in(tmp_path / "bin", version=f"echo '{version}'")
 
     message = refusal(EnvironmentLacks, lambda: Compose.found({"PATH": folder}))
-    assert message.startswith(f"docker compose {version} is too old: versions before 2.24 read")
+    told = f"docker compose {numbers(version)} is too old: versions before 2.24 read"
+    assert message.startswith(told)
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,13 @@ def _help(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> int:
 def _flags(name: str, module: ModuleType, rest: Sequence[str]) -> dict[str, str]:
     """The inputs as flags, spelt as the variables that a runner would set."""
     parser = _parser(name, module)
-    values = vars(parser.parse_args(rest))
+    known, unknown = parser.parse_known_args(rest)
+    if unknown:
+        # Up to the name of the first flag: its value may be a secret, for which there is no flag.
+        flags = [number for number, one in enumerate(unknown, 1) if one.startswith("-")]
+        told = unknown[: flags[0]] if flags else unknown
+        parser.error(f"unrecognized arguments: {' '.join(told).partition('=')[0]}")
+    values = vars(known)
     values.pop("json", None)
     return {f"INPUT_{key.upper()}": value for key, value in values.items() if value is not None}
 

@@ -38,6 +38,7 @@ _FOR_GIT = re.compile(
     r"|SUDO_UID|GIT_.*",
     re.IGNORECASE,
 )
+_OF_VARIABLES = re.compile(r"\.env(?:\..*)?|.*\.env", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,12 @@ def choose(inputs: SecretsInputs, context: Context, given: Mapping[str, str]) ->
         InputError: there is no such environment, or it is not clear which one is meant.
     """
     root, repository = _root(inputs, context)
+    if _OF_VARIABLES.fullmatch(os.path.basename(inputs.config)):
+        raise InputError(  # what is wrong with a configuration is quoted
+            f"the configuration {inputs.config!r} is not read",
+            "it has the name of a file of variables",
+            "Name the configuration in 'config', and such a file in 'file'",
+        )
     config = read_config(inputs.config, root, lambda path: None)
     if config is None and inputs.config != DEFAULT_PATH:
         raise missing(inputs.config)

@@ -13,6 +13,7 @@ import pytest
 
 from dev.record_dotenv import ANSWERS, answers, fetched_compose
 from orient_deploy.errors import InputError, OrientError
+from orient_deploy.hidden import Hidden
 from orient_deploy.secrets.envfile import read_env_file
 from orient_deploy.secrets.lint import lint
 from orient_deploy.stack import compose as module
@@ -85,6 +86,62 @@ def test_no_error_shows_a_value(compose: Compose, tmp_path: Path, text: str) -> 
     assert leaks(CANARY, shown, repr(error), repr(vars(error)), repr(error.__context__)) == []
     assert leaks("canary", shown, repr(error)) == []
     assert leaks(CANARY, repr(lint(os.fsencode(text)))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("B=1\nA=2\n", [("B", 1), ("A", 2)], id="in-the-order-of-the-file"),
+        pytest.param("A=1\nB=1\nA=2\n", [("B", 2), ("A", 3)], id="of-two-the-last"),
+        pytest.param("A='1\n2'\nB=3\n", [("A", 1), ("B", 3)], id="where-it-begins"),
+        pytest.param("A='1' B=2\n", [("A", 1), ("B", 1)], id="two-on-a-line"),
+        pytest.param("\ufeffA=1\r\n\r\nB=2\r\n", [("A", 1), ("B", 3)], id="crlf"),
+        pytest.param("# c\n\nexport A=1\nBARE\n", [("A", 3)], id="bare-names-have-no-value"),
+        pytest.param("", [], id="nothing"),
+    ],
+)
+def test_each_name_has_the_line_that_counts(
+    compose: Compose, tmp_path: Path, text: str, expected: list[tuple[str, int]]
+) -> None:
+    path = tmp_path / "file.env"
+    path.write_bytes(text.encode())
+
+    assert [(one.name, one.line) for one in read_env_file(str(path), compose).entries] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        pytest.param('A=1\nB="x\ny\nz\n', 2, "a quote is not closed", id="quote"),
+        pytest.param("A=1\nB=x${\nC=2\n", 2, "begins no reference", id="template"),
+        pytest.param("A=${\nB=${\n", 0, "begins no reference", id="one-of-two"),
+        pytest.param("A='${'\nB=${X:?y}\n", 2, "nothing that has a value", id="required"),
+        pytest.param("A=1\n\nB C=1\n", 3, "a blank in it", id="blank"),
+        pytest.param("A=1\nB", 2, "a value has no name", id="no-name"),
+    ],
+)
+def test_a_refusal_names_the_line_where_its_cause_begins(
+    compose: Compose, tmp_path: Path, text: str, line: int, reason: str
+) -> None:
+    path = tmp_path / "file.env"
+    path.write_text(text)
+    with pytest.raises(InputError, match=reason) as caught:
+        read_env_file(str(path), compose)
+
+    assert (caught.value.file, caught.value.line) == (str(path), line)
+    assert (f", line {line}" in str(caught.value)) == bool(line)
+
+
+def test_names_that_are_not_those_of_compose_are_refused(
+    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.env"
+    path.write_text(f"A={CANARY}\n")
+    monkeypatch.setattr(compose, "env_file", lambda path, content: {"B": Hidden(CANARY)})
+    with pytest.raises(InputError, match="cannot be told") as caught:
+        read_env_file(str(path), compose)
+
+    assert leaks(CANARY, *map(str, caught.value.args)) == []
 
 
 def test_a_leak_of_compose_s_words_would_be_found(

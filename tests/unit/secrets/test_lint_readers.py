@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from dev.record_dotenv import fetched_compose
 from orient_deploy.secrets import lint as rules
+from orient_deploy.secrets.envfile import scan
 from orient_deploy.secrets.lint import lint
 from orient_deploy.stack import compose as stack
 from tests.machines.parts import part
@@ -213,6 +214,28 @@ def test_what_lint_finds_is_often_read_differently(
     _, texts = files
 
     assert len(disagreements(texts[-60:], tmp_path)) > 5
+
+
+def test_the_names_that_are_told_a_line_are_those_of_compose(
+    files: tuple[list[str], list[str]], tmp_path: Path
+) -> None:
+    part("28")
+    texts = files[0][-100:] + files[1][::5]
+    paths = [tmp_path / str(number) for number in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_bytes(text.encode())
+    (tmp_path / "docker").mkdir()
+    wrong = []
+    for text, answer in zip(texts, by_compose(paths, tmp_path / "docker"), strict=True):
+        found = scan(text)
+        names = {one.name for one in found.statements if not one.bare}
+        if answer is None:
+            agree = bool(found.fault_line) or "$" in text
+        else:
+            agree = not found.fault_line and names == answer.keys()
+        wrong += [] if agree else [(text, answer)]
+
+    assert wrong == []
 
 
 # Of each reason a file that has no other.

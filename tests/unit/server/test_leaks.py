@@ -156,7 +156,7 @@ def failed_logins(
 
 def at_work(server: Server, sshd: SshServer) -> Iterator[BaseException]:
     """All that takes a secret, and the errors of it."""
-    secret = Hidden(CANARY)
+    secret: Any = Hidden(CANARY)
     there = str(sshd.home / "file")
     assert server.run(["cat"], input=secret, timeout_s=60).out.decode() == CANARY
     assert server.docker("-", input=secret, timeout_s=60).out.decode() == CANARY
@@ -168,8 +168,8 @@ def at_work(server: Server, sshd: SshServer) -> Iterator[BaseException]:
         lambda: server.upload(f"{there}/x", secret, timeout_s=60),
         lambda: server.run("cat; exec sleep 60", input=secret, timeout_s=1),
         lambda: server.run(drop, input=secret, timeout_s=60),
-        lambda: server.run(secret, timeout_s=60),  # type: ignore[arg-type]
-        lambda: server.run([secret], timeout_s=60),  # type: ignore[list-item]
+        lambda: server.run(secret, timeout_s=60),
+        lambda: server.run([secret], timeout_s=60),
     ]
     for fail in fails:
         with pytest.raises((OrientError, ValueError, TypeError)) as caught:

@@ -213,6 +213,12 @@ def _rules(inputs: PlanInputs, chosen: Chosen) -> Rules:
         raise InputError(
             f"input 'max-prune' is {inputs.max_prune!r}", "it is no number", "Write one, or 0"
         )
+    if inputs.prune and not chosen.name:
+        raise InputError(
+            "input 'prune' needs an environment",
+            "what was written for which file is known by the environment's name",
+            "Configure an environment with its file, and name it in 'environment'",
+        )
     others = {
         one.name: one.secrets.suffix
         for one in (chosen.config.environments if chosen.config else ())

@@ -218,6 +218,8 @@ def _orphans(wanted: set[str], remote: Remote, known: State, rules: Rules) -> It
         action: Action = "orphan"
         if not rules.prune:
             reason = "the file has it no more; `prune` would delete it"
+        elif not wanted:
+            reason = "the file names no secret at all: that is more likely a mistake"
         elif not ours:
             reason = "the file has it no more, but somebody has changed it since: delete it by hand"
         elif not fits:

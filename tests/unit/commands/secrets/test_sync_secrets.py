@@ -132,7 +132,7 @@ def test_what_is_lacking_is_named_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("A=pa$$word\n", "a `$` outside of single quotes", id="dollar"),
+        pytest.param("A=pa$$word\n", "outside of single quotes", id="dollar"),
         pytest.param("A='one\ntwo'\n", "a value of several lines", id="lines"),
         pytest.param("A=long-enough\nA=long-enough\n", "a name that stands twice", id="twice"),
         pytest.param("A=long-enough\r\n", "a carriage return", id="CRLF"),
@@ -259,6 +259,30 @@ def test_only_what_we_wrote_is_pruned_and_only_so_many(
 
     assert done.code == 0
     assert github.secrets().keys() == {*left, "SOMEBODYS"}
+
+
+def test_an_empty_file_prunes_nothing(project: Project, github: GitHubState) -> None:
+    project.write(".env.preview", "A=long-enough\n")
+    asked = ("secrets", "apply", "--environment=preview", "--dry-run=false")
+    project.run(*asked)
+    project.write(".env.preview", "# nothing yet\n")
+
+    done = project.run(*asked, "--prune", "--max-prune=9")
+
+    assert done.code == 0
+    assert "more likely a mistake" in done.stdout
+    assert github.secrets("preview").keys() == {"A"}
+
+
+def test_without_an_environment_nothing_is_pruned(project: Project, github: GitHubState) -> None:
+    """Two files without a configuration would take each other's secrets for their own."""
+    project.write("any.env", "API_KEY=long-enough\n")
+    inputs = {"INPUT_ENVIRONMENT": None, "INPUT_PATH": "docker", "INPUT_FILE": "../any.env"}
+
+    done = project.act("sync-secrets", INPUT_PRUNE="true", INPUT_MAX_PRUNE="9", **inputs)
+
+    assert (done.code, github.journal) == (2, [])
+    assert "input 'prune' needs an environment" in done.errors[0]
 
 
 @pytest.mark.parametrize(

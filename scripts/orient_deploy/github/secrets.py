@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
@@ -123,11 +123,11 @@ class Store:
         from nacl.public import PublicKey as Curve25519
         from nacl.public import SealedBox
 
-        try:
+        text = value.reveal().encode()
+        with suppress(Exception):  # not 32 bytes in base64, or no point of the curve
             box = SealedBox(Curve25519(base64.b64decode(key.key, validate=True)))
-        except Exception:
-            raise self._api.failed("its public key is none") from None
-        return base64.b64encode(box.encrypt(value.reveal().encode())).decode("ascii")
+            return base64.b64encode(box.encrypt(text)).decode("ascii")
+        raise self._api.failed("its public key is none")
 
 
 def require_sealing() -> None:

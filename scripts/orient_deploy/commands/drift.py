@@ -18,7 +18,7 @@ from orient_deploy.commands.sync_secrets import (
     KEY_VARIABLE,
     TOKEN_VARIABLES,
 )
-from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, RemoteError
+from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, OrientError, RemoteError
 from orient_deploy.hidden import Hidden
 from orient_deploy.record import dataclass
 from orient_deploy.secrets.drift import UNKNOWN, Place, RunKey, compare
@@ -110,13 +110,15 @@ def run(inputs: Inputs, context: Context) -> int:
     if local:
         marks = {one.name: key.mark(one.name, one.value) for one in local.file.entries}
         places.append(Place(title=local.title, marks=marks))
-    servers = _servers(inputs, chosen, key, context)
+    servers, failures = _servers(inputs, chosen, key, context)
     remarks: list[str] = []
     github = _github(chosen, [*places, *servers], key, context)
     if github is None and local and not context.in_actions:
         github = _github_by_record(chosen, local, places[0], context)
     places += [github] if github else []
     places += servers
+    if len(places) < 2 and failures:
+        raise failures[0]
     if len(places) < 2:
         raise InputError(
             "there is nothing to compare",
@@ -134,20 +136,29 @@ def run(inputs: Inputs, context: Context) -> int:
             "Some names are not shown: they may be pieces of values. `orient-deploy secrets lint` "
             "finds their lines"
         )
-    return _publish(drift, remarks, chosen, inputs, context)
+    return _publish(drift, remarks, failures, chosen, inputs, context)
 
 
 def _publish(
-    drift: Drift, remarks: Sequence[str], chosen: Chosen, inputs: Inputs, context: Context
+    drift: Drift,
+    remarks: Sequence[str],
+    failures: list[OrientError],
+    chosen: Chosen,
+    inputs: Inputs,
+    context: Context,
 ) -> int:
+    """Tell what was found, and what of the rest could not be."""
+    remarks = [*remarks, *map(str, failures)]
     markdown = drift_markdown(drift, chosen.name, remarks)
-    issue, failure = "", None
-    if inputs.issue:
+    issue = ""
+    # Where a server could not be asked, nobody knows that they agree.
+    if inputs.issue and (drift.drifted or not failures):
         try:
             issue = _keep_issue(drift, markdown, chosen, inputs, context)
         except RemoteError as error:  # what was found is told all the same
-            failure = error
-            context.log.error(sentence(str(error)), title="Drift")
+            failures = [*failures, error]
+    for one in failures:
+        context.log.error(sentence(str(one)), title="Drift")
     names = [row.name for row in drift.drifted]
     if drift.drifted:
         annotate = context.log.error if inputs.fail else context.log.warning
@@ -166,7 +177,7 @@ def _publish(
     )
     if drift.drifted and inputs.fail:
         return EXIT_FOUND
-    return failure.exit_code if failure else EXIT_GOOD
+    return failures[0].exit_code if failures else EXIT_GOOD
 
 
 def _local(inputs: Inputs, chosen: Chosen, context: Context) -> Read | None:
@@ -263,13 +274,15 @@ def _github_by_record(chosen: Chosen, local: Read, place: Place, context: Contex
 # --- servers
 
 
-def _servers(inputs: Inputs, chosen: Chosen, key: RunKey, context: Context) -> list[Place]:
-    """The file of each server, read by the Compose that is there."""
+def _servers(
+    inputs: Inputs, chosen: Chosen, key: RunKey, context: Context
+) -> tuple[list[Place], list[OrientError]]:
+    """The file of each server, read by the Compose that is there; and why some were not."""
     place = chosen.environment
     named = split_names(inputs.hosts)
     hosts = named or (place.hosts if place else ())
     if named == ("none",) or not hosts:
-        return []
+        return [], []
     if place is None or not place.env_file:
         raise InputError(
             "where the server's file is is not known",
@@ -290,22 +303,27 @@ def _servers(inputs: Inputs, chosen: Chosen, key: RunKey, context: Context) -> l
     if inputs.ssh_key:
         context.log.mask(inputs.ssh_key)
     agent = context.in_actions and not inputs.ssh_key
-    found = []
-    for one in hosts:
-        host = Host.parse(one)
-        with connect(
-            host,
-            environment=context.env,
-            pins=pins,
-            key=Hidden(inputs.ssh_key) if inputs.ssh_key else None,
-            agent=agent,
-            jumps=jumps,
-            docker=docker,
-        ) as server:
-            done = server.run(text, input=key.lines, timeout_s=TIMEOUT_S, repeat=True)
-        file = parse_answer(done.out, str(host), place.env_file)
-        found.append(Place(title=str(host) if len(hosts) > 1 else "server", marks=file.marks))
-    return found
+    found: list[Place] = []
+    failures: list[OrientError] = []
+    for host in [Host.parse(one) for one in hosts]:
+        try:
+            with connect(
+                host,
+                environment=context.env,
+                pins=pins,
+                key=Hidden(inputs.ssh_key) if inputs.ssh_key else None,
+                agent=agent,
+                jumps=jumps,
+                docker=docker,
+            ) as server:
+                done = server.run(text, input=key.lines, timeout_s=TIMEOUT_S, repeat=True)
+            file = parse_answer(done.out, str(host), place.env_file)
+        except OrientError as error:  # the others are compared all the same
+            failures.append(error)
+        else:
+            title = str(host) if len(hosts) > 1 else "server"
+            found.append(Place(title=title, marks=file.marks))
+    return found, failures
 
 
 # --- the issue

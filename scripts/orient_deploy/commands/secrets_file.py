@@ -20,7 +20,7 @@ from orient_deploy.commands.planning import split_names
 from orient_deploy.config import DEFAULT_PATH
 from orient_deploy.config.model import Secrets
 from orient_deploy.errors import InputError
-from orient_deploy.history import Git
+from orient_deploy.history import Git, Repository
 from orient_deploy.record import dataclass
 from orient_deploy.secrets.envfile import EnvFile, read_env_file
 from orient_deploy.secrets.lint import Finding, lint
@@ -94,14 +94,13 @@ def choose(inputs: SecretsInputs, context: Context, given: Mapping[str, str]) ->
     Raises:
         InputError: there is no such environment, or it is not clear which one is meant.
     """
-    root, repository = _root(inputs, context)
     if _OF_VARIABLES.fullmatch(os.path.basename(inputs.config)):
         raise InputError(  # what is wrong with a configuration is quoted
             f"the configuration {inputs.config!r} is not read",
             "it has the name of a file of variables",
             "Name the configuration in 'config', and such a file in 'file'",
         )
-    config = read_config(inputs.config, root, lambda path: None)
+    root, repository, config = _checkout(inputs, context)
     if config is None and inputs.config != DEFAULT_PATH:
         raise missing(inputs.config)
     environment = _environment(inputs, config)
@@ -120,11 +119,11 @@ def choose(inputs: SecretsInputs, context: Context, given: Mapping[str, str]) ->
     )
 
 
-def _root(inputs: SecretsInputs, context: Context) -> tuple[str, str]:
-    """The folder of the checkout, and the repository's name at GitHub.
+def _checkout(inputs: SecretsInputs, context: Context) -> tuple[str, str, Config | None]:
+    """The folder of the checkout, the repository's name at GitHub, and the configuration.
 
     On a runner only the commit of the run says which names are secrets: a pull request from a fork,
-    checked out by a privileged run, must not.
+    checked out by a privileged run, must not, nor may files that an earlier step put there.
     """
     git = Git({name: text for name, text in context.env.items() if _FOR_GIT.fullmatch(name)})
     try:
@@ -133,7 +132,8 @@ def _root(inputs: SecretsInputs, context: Context) -> tuple[str, str]:
         except InputError:
             if context.in_actions or not os.path.isdir(inputs.path or "."):
                 raise
-            return inputs.path or ".", ""  # a laptop's folder that is no clone
+            root = inputs.path or "."  # a laptop's folder that is no clone
+            return root, "", read_config(inputs.config, root, _nothing)
         head = checkout.tip(git, "HEAD") if checkout else ""
         wanted = context.env.get("GITHUB_SHA", "")
         if context.in_actions and checkout and head != wanted:
@@ -146,9 +146,30 @@ def _root(inputs: SecretsInputs, context: Context) -> tuple[str, str]:
         repository = context.env.get("GITHUB_REPOSITORY", "") if context.in_actions else ""
         if not repository and checkout:
             repository = origin_name(git, checkout)
-        return root or ".", repository
+        root = root or "."
+        if not context.in_actions:
+            return root, repository, read_config(inputs.config, root, _nothing)
+        if checkout:
+            temporary = context.env.get("RUNNER_TEMP", "")
+            with Repository(git, checkout, None, temporary=temporary) as opened:
+                committed = read_config(
+                    inputs.config, root, lambda path: opened.read(head, path), files=False
+                )
+            return root, repository, committed
+        if os.path.lexists(os.path.join(root, inputs.config)):
+            raise InputError(
+                f"the configuration {inputs.config!r} is not read",
+                "the workspace is no checkout of git, so nobody can tell whose it is",
+                "Check the repository out with actions/checkout, on a runner that has git",
+            )
+        return root, repository, None
     finally:
         git.close()
+
+
+def _nothing(path: str) -> bytes | None:
+    """On a laptop the files count, and nothing else."""
+    return None
 
 
 def _environment(inputs: SecretsInputs, config: Config | None) -> Environment | None:

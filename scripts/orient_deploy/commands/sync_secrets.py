@@ -5,6 +5,8 @@ No value is ever shown. On a laptop nothing is written unless that is asked for.
 
 from __future__ import annotations
 
+import re
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,7 @@ OUTPUTS = ("changed", "plan", "written", "failed")
 GITHUB_API = "https://api.github.com"
 KEY_VARIABLE = "ORIENT_DEPLOY_KEY"  # of a laptop's environment
 TOKEN_VARIABLES = ("GH_TOKEN", "GITHUB_TOKEN")
+LONG_WAIT_S = 3.0  # people are told of those
 RULES = ("target", "suffix", "variables", "skip", "accept")
 _NAMES = "Names separated by commas, blanks or lines. Empty means what the configuration says."
 
@@ -135,6 +138,12 @@ def sync(inputs: PlanInputs, context: Context, *, dry_run: bool) -> int:
     key = _key(inputs, context)
     scope = Scope(environment=_github_environment(inputs, chosen))
     outcome: Outcome | None = None
+
+    def sleep(seconds: float) -> None:
+        if seconds >= LONG_WAIT_S:
+            context.log.say(("dim", f"GitHub asks to wait for {seconds:.0f} seconds"))
+        time.sleep(seconds)
+
     with ExitStack() as stack:
         store = stack.enter_context(
             secrets_store(
@@ -142,6 +151,7 @@ def sync(inputs: PlanInputs, context: Context, *, dry_run: bool) -> int:
                 _repository(inputs, chosen),
                 scope.environment,
                 _token(inputs, context),
+                sleep=sleep,
             )
         )
         wanted = wanted_secrets(read.file, read.findings, chosen.secrets)
@@ -185,7 +195,10 @@ def _publish(
     context.publish(
         {
             "changed": bool(written) if outcome else would,
-            "plan": {step.name: step.action for step in plan.steps},
+            "plan": {
+                f"{kind}s": {one.name: one.action for one in plan.steps if one.kind == kind}
+                for kind in ("secret", "variable")
+            },
             "written": written,
             "failed": failed,
         },
@@ -209,9 +222,11 @@ def _publish(
 
 
 def _rules(inputs: PlanInputs, chosen: Chosen) -> Rules:
-    if not inputs.max_prune.isdecimal():
+    if not re.fullmatch("[0-9]{1,4}", inputs.max_prune):
         raise InputError(
-            f"input 'max-prune' is {inputs.max_prune!r}", "it is no number", "Write one, or 0"
+            f"input 'max-prune' is {inputs.max_prune[:80]!r}",
+            "it is no number below 10,000",
+            "Write one, or 0",
         )
     if inputs.prune and not chosen.name:
         raise InputError(
@@ -250,8 +265,6 @@ def _github_environment(inputs: PlanInputs, chosen: Chosen) -> str:
 
 
 def _repository(inputs: PlanInputs, chosen: Chosen) -> str:
-    import re
-
     name = inputs.repository or chosen.repository
     if not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", name):
         raise InputError(
@@ -291,5 +304,13 @@ def _remote(store: Store, with_variables: bool) -> tuple[Remote, State | None]:
     secrets = store.secrets()
     variables = store.variables() if with_variables else {}
     noted = variables.get(VARIABLE) if with_variables else store.variable(VARIABLE)
-    state = parse_state(noted.reveal()) if noted else None
+    state = None
+    if noted is not None:
+        state = parse_state(noted.reveal())
+        if state is None:
+            raise InputError(
+                f"the variable {VARIABLE} is not understood",
+                "a newer version wrote it, or somebody changed it",
+                "Use that version; or delete the variable, and every secret is written once more",
+            )
     return Remote(secrets=secrets, variables=variables), state

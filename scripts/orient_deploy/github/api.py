@@ -150,6 +150,9 @@ class Api:
                 if status != 429 and status < 500 and limited is None:
                     # 404 is what a token without the permission gets for a private repository.
                     advice = self._advice if status in (401, 403, 404) else ASK_AGAIN
+                    if 300 <= status < 400:
+                        why += ": what is asked for has moved"
+                        advice = "Look whether the repository was renamed, and give its name"
                     raise self.failed(*self._meanings.get(status, (why, advice)))
                 may_have_happened = status >= 500
                 told = response.headers.get("Retry-After", "")

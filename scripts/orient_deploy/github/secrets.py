@@ -92,6 +92,11 @@ class Store:
         status = self._api.send("PUT", f"{self._secrets}/{name}", body, returned=(422,))
         return "refused" if status == 422 else "written"
 
+    def written_at(self, name: str) -> str:
+        """When a secret was last written, as GitHub tells it; '' when it is not there."""
+        found = self._api.find(f"{self._secrets}/{name}")
+        return str(found.get("updated_at") or "") if isinstance(found, dict) else ""
+
     def delete_secret(self, name: str) -> None:
         """Have no such secret, whether there was one or not."""
         self._api.send("DELETE", f"{self._secrets}/{name}", returned=(404,))

@@ -7,6 +7,7 @@ what GitHub confirms. Whatever ends it in between, the next run knows what it do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
@@ -25,6 +26,7 @@ class Target(Protocol[K]):
     def secrets(self) -> Mapping[str, str]: ...
     def public_key(self) -> K: ...
     def put_secret(self, name: str, value: Hidden, key: K, /) -> Literal["written", "refused"]: ...
+    def written_at(self, name: str, /) -> str: ...
     def delete_secret(self, name: str, /) -> None: ...
     def put_variable(self, name: str, value: Hidden, /) -> Literal["written", "refused"]: ...
 
@@ -35,6 +37,7 @@ class Done:
 
     step: Step
     problem: str = ""  # a clause; '' when it was done
+    written_at: str = ""  # of a secret, as GitHub told right after the write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +80,16 @@ def apply_plan(
     done: list[Done] = []
     error: RemoteError | None = None
     try:
+        if state is None and any(step.kind == "secret" for step in steps):
+            # A token that may write secrets and no variables is better found out now.
+            _put_state(target, State(key_id=key.id if key else ""))
+            state = State(key_id=key.id if key else "")
         for one in _write(steps, target, progress):
             done.append(one)
+    except (KeyboardInterrupt, SystemExit):  # a cancelled job, too, has some seconds left
+        with suppress(RemoteError):
+            _note(plan, done, target, state, key, owner)
+        raise
     except RemoteError as failure:
         error = failure
         done += [
@@ -111,7 +122,12 @@ def _write(
             if answer == "refused" and not is_fresh:  # GitHub may have another key by now
                 key = target.public_key()
                 answer = target.put_secret(step.name, _value(step), key)
-        yield Done(step=step, problem="GitHub refused it" if answer == "refused" else "")
+        if answer == "refused":
+            yield Done(step=step, problem="GitHub refused it")
+        elif step.kind == "secret" and step.action != "delete":
+            yield Done(step=step, written_at=target.written_at(step.name))
+        else:
+            yield Done(step=step)
 
 
 def _value(step: Step) -> Hidden:
@@ -128,7 +144,7 @@ def _note(
     owner: str,
 ) -> None:
     """Note what GitHub confirms; names that it has no more are forgotten."""
-    wrote = [one.step for one in done if not one.problem and one.step.kind == "secret"]
+    wrote = [one for one in done if not one.problem and one.step.kind == "secret"]
     if not wrote:
         return
     before = state or State()
@@ -141,16 +157,32 @@ def _note(
         for name, row in before.written.items()
         if name in there
     }
-    for step in wrote:
-        if step.name in there and step.action != "delete":
-            print_of = key.fingerprint(plan.scope.text, step.name, _value(step)) if key else ""
-            kept[step.name] = Written(
-                fingerprint=print_of, updated_at=there[step.name], owner=owner
-            )
-    after = State(key_id=key_id, written=kept)
-    if after != state and target.put_variable(VARIABLE, Hidden(state_text(after))) == "refused":
-        raise RemoteError(
-            "what was written could not be noted",
-            f"GitHub refused the variable {VARIABLE}",
-            "Look at the variable by hand; the next run writes these secrets again",
+    for one in wrote:
+        step = one.step
+        if step.action == "delete" or step.name not in there:
+            continue
+        # Somebody else may have written it meanwhile: then its value is theirs.
+        is_ours = key and there[step.name] == one.written_at
+        print_of = key.fingerprint(plan.scope.text, step.name, _value(step)) if key else ""
+        kept[step.name] = Written(
+            fingerprint=print_of if is_ours else "",
+            updated_at=one.written_at,
+            owner=owner,
         )
+    after = State(key_id=key_id, written=kept)
+    if after != state:
+        _put_state(target, after)
+
+
+def _put_state(target: Target[K], state: State) -> None:
+    what = "what is written cannot be noted"
+    try:
+        answer = target.put_variable(VARIABLE, Hidden(state_text(state)))
+    except RemoteError as failure:
+        found = RemoteError(what, f"of the variable {VARIABLE}, {failure.why}", failure.next_step)
+    else:
+        if answer == "written":
+            return
+        next_step = "Look at the variable by hand; the next run writes these secrets again"
+        found = RemoteError(what, f"GitHub refused the variable {VARIABLE}", next_step)
+    raise found

@@ -43,7 +43,10 @@ def value_problem(value: Hidden, kind: Kind) -> str:
     """Why a value cannot be one at GitHub, or ''."""
     text = value.reveal()
     if not text:
-        return "it is empty, which a workflow cannot tell from a name that is not there"
+        return (
+            "it is empty, which a workflow cannot tell from a name that is not there: give it a "
+            "value, or name it in `skip`"
+        )
     if len(text.encode("utf-8", "surrogateescape")) > BYTES_MAX:
         return "it is larger than the 48 KB that GitHub takes"
     if kind == "secret" and not any(map(_is_maskable, text.splitlines())):

@@ -128,15 +128,19 @@ def plan_secrets(
     for one in wanted:
         if one.name in refused:
             continue
+        before = known.written.get(one.name)
         if one.kind == "variable":
             action, reason = _variable(one, remote)
+        elif before and before.owner in rules.others and one.name in remote.secrets:
+            action = "refuse"
+            reason = f"it is a secret of {before.owner}: each would overwrite the other's"
         elif rules.rewrite and one.name in remote.secrets:
             action, reason = "update", "written again, as asked"
         else:
             fingerprint = ""
             if key is not None and key.id == known.key_id:
                 fingerprint = key.fingerprint(scope.text, one.name, one.value)
-            at, before = remote.secrets.get(one.name), known.written.get(one.name)
+            at = remote.secrets.get(one.name)
             action, reason = _secret(at, before, fingerprint, key)
         value = one.value if action in WRITES else None
         steps.append(
@@ -195,7 +199,7 @@ def _secret(
             return "unknown", "changed at GitHub since we wrote it; without the key that is all"
         return "unknown", "it is there; without the key its value cannot be told"
     if before is None:
-        return "update", "somebody else wrote it: its value is not known"
+        return "update", "we noted no write of it: its value is not known"
     if before.updated_at != at:
         return "update", "changed at GitHub since we wrote it: its value is not known"
     if not fingerprint or not before.fingerprint:
@@ -217,18 +221,18 @@ def _orphans(wanted: set[str], remote: Remote, known: State, rules: Rules) -> It
         ours = known.written[name].updated_at == remote.secrets[name]
         action: Action = "orphan"
         if not rules.prune:
-            reason = "the file has it no more; `prune` would delete it"
+            reason = "it is no secret of the file any more; `prune` would delete it"
         elif not wanted:
             reason = "the file names no secret at all: that is more likely a mistake"
         elif not ours:
-            reason = "the file has it no more, but somebody has changed it since: delete it by hand"
+            reason = "it is no secret of the file any more; others changed it: delete it by hand"
         elif not fits:
             reason = (
-                f"the file has it no more; {len(found)} are too many to delete with "
+                f"it is no secret of the file any more; {len(found)} are too many to delete with "
                 f"`max-prune: {rules.max_prune}`"
             )
         else:
-            action, reason = "delete", "the file has it no more"
+            action, reason = "delete", "it is no secret of the file any more"
         yield Step(name=name, kind="secret", action=action, reason=reason)
 
 
@@ -246,7 +250,10 @@ def _too_many(steps: Sequence[Step], remote: Remote, scope: Scope) -> Iterable[S
                 name=f"{len(new)} new {kind}s",
                 kind=kind,
                 action="refuse",
-                reason=f"the {scope.text} has {there} {kind}s, and GitHub takes {most}",
+                reason=(
+                    f"the {scope.text} has {there} {kind}s, and GitHub takes {most}: use variables "
+                    "for some, or an environment of its own"
+                ),
             )
 
 

@@ -18,6 +18,7 @@ from orient_deploy.secrets.drift import EMPTY
 from orient_deploy.stack.compose import OLDEST
 
 TIMEOUT_S = 120.0
+BOUND_S = 50  # of each of the two times that docker is asked there
 
 # Compose prints each variable on a line of its own, indented by eight blanks (encoding/json,
 # MarshalIndent); whatever looks otherwise is refused, not guessed at.
@@ -98,13 +99,16 @@ def script(directory: str, env_file: str, docker: Sequence[str]) -> str:
         f'${{{name}:+"{name}=${name}"}}'
         for name in ("DOCKER_CONFIG", "DOCKER_HOST", "XDG_RUNTIME_DIR")
     )
-    compose = f'env -i PATH="$PATH" HOME="$HOME" {keeps} {shlex.join(docker)} compose'
+    compose = f'$bound env -i PATH="$PATH" HOME="$HOME" {keeps} {shlex.join(docker)} compose'
     return f"""LC_ALL=C
 export LC_ALL
 cd {_folder(directory)} 2>/dev/null || {{ echo 'exit folder'; exit 0; }}
 for one in awk sha256sum; do
   command -v "$one" >/dev/null 2>&1 || {{ echo 'exit tools'; exit 0; }}
 done
+# What does not end there must not go on when nobody waits for it any more.
+bound=
+if command -v timeout >/dev/null 2>&1; then bound='timeout -s KILL {BOUND_S}'; fi
 {{
   cat
   {compose} version --short </dev/null || echo none
@@ -126,7 +130,7 @@ def parse_answer(out: bytes, host: str, env_file: str) -> ServerFile:
         EnvironmentLacks: the server lacks a program.
         RemoteError: the answer is not understood.
     """
-    lines = out.decode("utf-8", "replace").splitlines()
+    lines = out.decode("utf-8", "replace").removesuffix("\n").split("\n")
     digests = [found[1] for line in lines if (found := _DIGEST.fullmatch(line))]
     told = [line for line in lines if not _DIGEST.fullmatch(line)]
     ending = told[-1].removeprefix("exit ") if told and told[-1].startswith("exit ") else ""

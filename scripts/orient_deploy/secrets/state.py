@@ -46,7 +46,8 @@ def parse_state(text: str) -> State | None:
         said = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(said, dict) or said.get("orient-deploy-secrets") != FORMAT:
+    # True is 1 to Python.
+    if not isinstance(said, dict) or repr(said.get("orient-deploy-secrets")) != repr(FORMAT):
         return None
     rows, key_id = said.get("written"), said.get("key")
     if not isinstance(rows, dict) or not isinstance(key_id, str):

@@ -65,6 +65,10 @@ class Memory:
         self._call(f"put {name}", lambda: self.set(name, value.reveal()))
         return "written"
 
+    def written_at(self, name: str, /) -> str:
+        self._call(f"get {name}")
+        return self.times.get(name, "")
+
     def delete_secret(self, name: str, /) -> None:
         def effect() -> None:
             self.values.pop(name, None)
@@ -113,7 +117,9 @@ def test_a_first_run_writes_everything_and_the_second_nothing() -> None:
 
     assert run(memory, values_of("first")).is_good
     assert memory.values == values_of("first")
-    assert memory.calls == ["key", *[f"put {name}" for name in NAMES], "list", f"note {VARIABLE}"]
+    note = f"note {VARIABLE}"
+    written = [f"{call} {name}" for name in NAMES for call in ("put", "get")]
+    assert memory.calls == [note, "key", *written, "list", note]
     assert run(memory, values_of("first")) == Outcome(done=())
     assert memory.calls == []
 
@@ -123,11 +129,11 @@ def test_one_change_is_one_write() -> None:
     run(memory, values_of("first"))
 
     assert run(memory, {**values_of("first"), "API_KEY": "another"}).is_good
-    assert memory.calls == ["key", "put API_KEY", "list", f"note {VARIABLE}"]
+    assert memory.calls == ["key", "put API_KEY", "get API_KEY", "list", f"note {VARIABLE}"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("at", range(8))
+@pytest.mark.parametrize("at", range(11))
 @pytest.mark.parametrize("error", [Killed(), RemoteError("a", "b", "c")], ids=["kill", "error"])
 def test_wherever_a_run_ends_the_next_one_ends_right(
     error: BaseException, at: int, when: str
@@ -169,7 +175,7 @@ def test_a_public_key_that_was_replaced_is_fetched_again_once() -> None:
     memory = Memory()
 
     def trouble(number: int, when: str) -> None:
-        if number == 1 and when == "after":
+        if number == 3 and when == "after":
             memory.keys = 2
 
     memory.trouble = trouble

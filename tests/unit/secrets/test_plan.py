@@ -71,8 +71,8 @@ AT = {"DATABASE_URL": THEN}
         pytest.param(AT, written(), KEY, "skip", "the same", id="unchanged"),
         pytest.param(AT, written(value="old"), KEY, "update", "another value", id="changed-here"),
         pytest.param(AT, written(at=LATER), KEY, "update", "changed at GitHub", id="changed-there"),
-        pytest.param(AT, State(), KEY, "update", "somebody else", id="written-by-others"),
-        pytest.param(AT, None, KEY, "update", "somebody else", id="no-notes"),
+        pytest.param(AT, State(), KEY, "update", "we noted no write of it", id="written-by-others"),
+        pytest.param(AT, None, KEY, "update", "we noted no write of it", id="no-notes"),
         pytest.param(AT, written(), OTHER_KEY, "update", "another key", id="key-rotated"),
         pytest.param(
             AT, written(fingerprint=""), KEY, "update", "without one", id="written-without-a-key"
@@ -150,7 +150,7 @@ def test_two_names_that_github_takes_for_one_are_refused() -> None:
         pytest.param(written("OLD"), {}, "orphan", "`prune` would", id="not-asked"),
         pytest.param(written("OLD"), {"prune": True}, "orphan", "max-prune: 0", id="guarded"),
         pytest.param(
-            written("OLD"), {"prune": True, "max_prune": 1}, "delete", "no more", id="pruned"
+            written("OLD"), {"prune": True, "max_prune": 1}, "delete", "no secret of the file any more", id="pruned"
         ),
         pytest.param(
             written("OLD", at=LATER),

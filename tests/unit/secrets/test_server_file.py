@@ -150,6 +150,12 @@ def test_every_other_answer_is_an_error(answer: str, kind: type[OrientError], sa
         parse_answer(answer.encode(), "server", ".env")
 
 
+def test_a_name_that_ends_a_line_elsewhere_ends_none_here() -> None:
+    answer = f"{'0f' * 32}  -\ncompose 2.40.3\nset A\u0085B\nexit 0\n"
+
+    assert parse_answer(answer.encode(), "server", ".env").marks == {"A\u0085B": "0f" * 32}
+
+
 def test_an_empty_file_has_no_name(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("# nothing\n")
 

@@ -45,6 +45,7 @@ class Servers:
                 f"    docker: {sshd.home}/docker-client\n    hosts: ['{sshd.address}']\n",
             )
         )
+        project.commit_all()
         self.access = {"INPUT_SSH_KEY": sshd.key, "INPUT_KNOWN_HOSTS": sshd.known_hosts}
 
     def write(self, text: str) -> None:
@@ -141,6 +142,27 @@ def test_a_server_that_cannot_be_asked_is_an_error_not_drift(
     assert leaks(CANARY, done.errors[0], done.summary) == []
 
 
+def test_a_server_that_is_down_hides_no_other(server: Servers, project: Project) -> None:
+    server.write("DATABASE_URL=another\n")
+    hosts = f"{server.sshd.address} {server.sshd.address.rpartition(':')[0]}:9"
+    pins = f"{server.sshd.known_hosts}\n" + "".join(
+        f"[127.0.0.1]:9 {line.split(' ', 1)[1]}\n" for line in server.sshd.known_hosts.splitlines()
+    )
+
+    done = project.act(
+        "drift",
+        INPUT_SSH_KEY=server.sshd.key,
+        INPUT_KNOWN_HOSTS=pins,
+        INPUT_HOSTS=hosts,
+        INPUT_FAIL="false",
+    )
+
+    assert done.code == 4
+    assert "DATABASE_URL" in json.loads(done.outputs["names"])
+    assert any("127.0.0.1 port 9 refuses" in one for one in done.errors)
+    assert "refuses the connection" in done.summary
+
+
 def test_a_fingerprint_does_as_well(server: Servers, project: Project) -> None:
     access = {"INPUT_SSH_KEY": server.sshd.key, "INPUT_FINGERPRINT": server.sshd.fingerprint}
 
@@ -176,7 +198,7 @@ def test_a_laptop_compares_with_what_is_noted(project: Project, github: GitHubSt
     assert done.code == 1
     assert [line.split()[:3] for line in done.stdout.splitlines()[2:4]] == [
         ["DATABASE_URL", "same", "differs"],
-        ["JWT", "same", "unknown"],
+        ["JWT", "there", "unknown"],
     ]
 
 

@@ -6,6 +6,7 @@ import html
 import json
 import random
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -44,7 +45,10 @@ def test_a_workflow_writes_unless_told_not_to(project: Project, github: GitHubSt
 
     assert (dry.code, github.writes) == (0, [])
     assert dry.outputs["changed"] == "true"
-    assert json.loads(dry.outputs["plan"])["DATABASE_URL"] == "create"
+    assert json.loads(dry.outputs["plan"]) == {
+        "secrets": {"DATABASE_URL": "create", "JWT": "create"},
+        "variables": {"NODE_ENV": "create"},
+    }
     assert "This was a dry run" in dry.summary
 
     done = project.act("sync-secrets")
@@ -259,6 +263,91 @@ def test_only_what_we_wrote_is_pruned_and_only_so_many(
 
     assert done.code == 0
     assert github.secrets().keys() == {*left, "SOMEBODYS"}
+
+
+def test_what_another_writes_during_the_run_is_not_taken_for_ours(
+    project: Project, github: GitHubState
+) -> None:
+    github.fail(
+        "PUT", "*/JWT", call=lambda: github.put_secret(None, "DATABASE_URL", b"of somebody else")
+    )
+
+    done = project.apply()
+
+    assert done.code == 0
+    plan = project.run("secrets", "plan").stdout
+    assert "update  DATABASE_URL  changed at GitHub since we wrote it" in plan
+
+
+def test_two_environments_do_not_overwrite_each_other(
+    project: Project, github: GitHubState
+) -> None:
+    project.write(
+        ".env.production", "DATABASE_URL=of-production\nDATABASE_URL_STAGING=of-production\n"
+    )
+    project.write(".env.staging", "DATABASE_URL=of-staging\n")
+    project.apply()
+
+    done = project.run("secrets", "apply", "--environment=staging", "--dry-run=false")
+
+    assert done.code == 2
+    assert "it is a secret of production: each would overwrite the other's" in done.stdout
+    assert github.secret(None, "DATABASE_URL_STAGING") == b"of-production"
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"orient-deploy-secrets":2}', "no JSON"])
+def test_a_note_that_is_not_understood_is_not_overwritten(
+    project: Project, github: GitHubState, text: str
+) -> None:
+    github.put_variable(None, STATE, text)
+
+    done = project.apply()
+
+    assert (done.code, github.writes) == (2, [])
+    assert f"the variable {STATE} is not understood" in done.stdout
+
+
+def test_a_token_for_secrets_alone_is_found_out_before_the_first(
+    project: Project, github: GitHubState
+) -> None:
+    github.allow("github_pat_secrets-alone", secrets="write", variables="read")
+
+    done = project.apply(GH_TOKEN="github_pat_secrets-alone")
+
+    assert done.code == 4
+    assert f"of the variable {STATE}, GitHub answered 403" in done.stdout
+    assert github.secrets() == {}
+
+
+def test_a_long_wait_is_told(
+    project: Project, github: GitHubState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    github.fail("PUT", "*/JWT", status=429, retry_after=77)
+
+    done = project.apply()
+
+    assert (done.code, max(waits)) == (0, 77.0)
+    assert "GitHub asks to wait for 77 seconds" in done.stdout
+
+
+def test_files_that_are_not_the_commit_s_do_not_say_what_is_a_secret(
+    project: Project, github: GitHubState
+) -> None:
+    path = project.folder / ".github" / "orient-deploy.yml"
+    path.write_text(path.read_text().replace("[NODE_ENV]", "[NODE_ENV, JWT]"))
+
+    edited = project.act("sync-secrets")
+
+    assert edited.code == 0
+    assert "JWT" not in github.variables()
+
+    (project.folder / ".git").rename(project.folder / "no.git")
+    unknown = project.act("sync-secrets")
+
+    assert unknown.code == 2
+    assert "the workspace is no checkout of git" in unknown.errors[0]
 
 
 def test_an_empty_file_prunes_nothing(project: Project, github: GitHubState) -> None:

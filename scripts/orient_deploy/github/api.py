@@ -6,6 +6,7 @@ what is sent, or a word of what a refusal says. Decides nothing.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 10.0
 TRIES = 3
 PAGE = 100  # the most that the API gives at once
+ANSWER_MAX_BYTES = 32 * 1024 * 1024
 LONGEST_WAIT_S = 30.0  # a longer Retry-After is not worth a runner's time here
 # Of what changes something: GitHub asks for a second between two, and a minute where it says that
 # there were too many and not how long to wait ("Best practices for using the REST API").
@@ -133,7 +135,9 @@ class Api:
                     json=body,
                     timeout=TIMEOUT_S,
                     allow_redirects=False,
+                    stream=True,
                 )
+                content = _content(response)
             except (RequestException, OSError, ValueError) as error:
                 why = f"the connection failed ({type(error).__name__})"
             else:
@@ -141,10 +145,12 @@ class Api:
                 if status in returned:
                     return status, None
                 if status < 300:
-                    return status, self._decoded(response) if response.content else None
+                    return status, self._decoded(content) if content else None
                 why = f"GitHub answered {status}"
                 # Who only reads tries again soon where GitHub does not say how long it takes.
-                limited = _limited_s(response, guess_s=0.0 if method == "GET" else TOO_MANY_S)
+                limited = _limited_s(
+                    response, content, guess_s=0.0 if method == "GET" else TOO_MANY_S
+                )
                 if limited:
                     why += f": it takes no more requests for {_duration(limited)}"
                 if status != 429 and status < 500 and limited is None:
@@ -169,9 +175,9 @@ class Api:
         """The error to raise."""
         return RemoteError(self._what, why, next_step)
 
-    def _decoded(self, response: requests.Response) -> object:
+    def _decoded(self, content: bytes) -> object:
         with suppress(ValueError, RecursionError):
-            answer: object = response.json()
+            answer: object = json.loads(content)
             return answer
         # Not while the other error is handled, which holds the whole answer: values of variables.
         raise self.failed("the answer is not JSON")
@@ -218,7 +224,18 @@ def github_api(
         yield Api(session, url, what=what, advice=advice, sleep=sleep, meanings=meanings)
 
 
-def _limited_s(response: requests.Response, guess_s: float) -> float | None:
+def _content(response: requests.Response) -> bytes:
+    """The answer, of a bearable size: a list of a hundred issues has some 7 MB at most."""
+    content = b""
+    with response:
+        for piece in response.iter_content(1 << 16):
+            content += piece
+            if len(content) > ANSWER_MAX_BYTES:
+                raise ValueError("too large")
+    return content
+
+
+def _limited_s(response: requests.Response, content: bytes, guess_s: float) -> float | None:
     """How long to wait where a refusal is about how often we asked; None: it is not.
 
     `guess_s` is for a refusal that does not say it.
@@ -230,7 +247,7 @@ def _limited_s(response: requests.Response, guess_s: float) -> float | None:
         return float(told)
     if response.headers.get("X-RateLimit-Remaining") == "0":
         return _until_reset_s(response.headers, guess_s)
-    return guess_s if b"rate limit" in response.content[:2000].lower() else None
+    return guess_s if b"rate limit" in content[:2000].lower() else None
 
 
 def _until_reset_s(headers: Mapping[str, str], guess_s: float) -> float:

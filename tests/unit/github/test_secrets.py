@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orient_deploy.errors import RemoteError
+from orient_deploy.github import api
 from orient_deploy.github.secrets import Store, secrets_store
 from orient_deploy.hidden import Hidden
 from orient_deploy.secrets.apply import Outcome, apply_plan
@@ -154,6 +155,16 @@ def test_an_hour_that_is_used_up_for_long_is_told(server: Any) -> None:
     with (
         secrets_store(server.url, "acme/orient", "", TOKEN, sleep=lambda s: None) as store,
         pytest.raises(RemoteError, match="it takes no more requests for"),
+    ):
+        store.secrets()
+
+
+def test_an_answer_without_an_end_is_given_up(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "ANSWER_MAX_BYTES", 10)
+
+    with (
+        secrets_store(server.url, "acme/orient", "", TOKEN, sleep=lambda s: None) as store,
+        pytest.raises(RemoteError, match="the connection failed"),
     ):
         store.secrets()
 

@@ -150,7 +150,11 @@ def test_two_names_that_github_takes_for_one_are_refused() -> None:
         pytest.param(written("OLD"), {}, "orphan", "`prune` would", id="not-asked"),
         pytest.param(written("OLD"), {"prune": True}, "orphan", "max-prune: 0", id="guarded"),
         pytest.param(
-            written("OLD"), {"prune": True, "max_prune": 1}, "delete", "no secret of the file any more", id="pruned"
+            written("OLD"),
+            {"prune": True, "max_prune": 1},
+            "delete",
+            "no secret of the file any more",
+            id="pruned",
         ),
         pytest.param(
             written("OLD", at=LATER),

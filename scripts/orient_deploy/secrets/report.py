@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orient_deploy.plan.report import code, escape, visible
 from orient_deploy.plan.wording import plural
-from orient_deploy.secrets.drift import Cell, Drift
+from orient_deploy.secrets.drift import Cell, Drift, Row
 from orient_deploy.secrets.keys import Comparison, Said
 from orient_deploy.secrets.plan import ORDER, WRITES, Action, SecretsPlan, Step
 from orient_deploy.text import sentence
@@ -57,7 +57,7 @@ def plan_headline(plan: SecretsPlan, environment: str) -> str:
 def outcome_headline(plan: SecretsPlan, outcome: Outcome, environment: str) -> str:
     """The same after it was done."""
     written = len(outcome.done) - len(outcome.failed)
-    failed = f", {len(outcome.failed)} not" if outcome.failed else ""
+    failed = f", {len(outcome.failed)} failed" if outcome.failed else ""
     unnoted = "" if outcome.noted else ", and what was written is not noted"
     verdict = f"{written} of {len(outcome.done)} written{failed}{unnoted}"
     if not outcome.done:
@@ -113,15 +113,18 @@ def plan_markdown(
     lines = [f"### {escape(title)}", ""]
     if outcome and outcome.error:
         lines += [f"**{escape(sentence(str(outcome.error)))}**", ""]
-    elif dry_run and not plan.is_refused:
+    elif plan.is_refused:
+        lines += [f"Nothing is written before {code(file)} or its configuration is corrected.", ""]
+    elif dry_run:
         lines += ["This was a dry run: nothing was written.", ""]
     shown = [step for step in plan.steps if step.action != "skip"]
     if shown:
         rows = [
-            [f"{_what(step)}{step.action}", escape(_result(step, outcome) + _at(step, file))]
+            [f"{_what(step)}{step.action}", _prose(f"{_result(step, outcome)}{_line(step)}")]
             for step in shown
         ]
-        lines += _table([step.name for step in shown], ["what", "why"], rows)
+        heads = ["what", "result" if outcome else "why"]
+        lines += _table([step.name for step in shown], heads, rows)
     lines += _quoted(plan.remarks)
     if skipped := plan.of("skip"):
         lines += _folded(f"{len(skipped)} unchanged", [step.name for step in skipped])
@@ -144,8 +147,14 @@ def _result(step: Step, outcome: Outcome | None) -> str:
     return step.reason
 
 
+def _line(step: Step) -> str:
+    """The line of what is refused, unless it is its name."""
+    told = not step.line or step.action != "refuse" or step.name == f"line {step.line}"
+    return "" if told else f" (line {step.line})"
+
+
 def _at(step: Step, file: str) -> str:
-    return f" ({file}:{step.line})" if step.line and step.action == "refuse" else ""
+    return f" ({visible(file)}:{step.line})" if step.line and step.action == "refuse" else ""
 
 
 # --- drift
@@ -158,6 +167,15 @@ _CELLS: Mapping[Cell, tuple[Style, str]] = {
     "unknown": ("dim", "⚪ unknown"),
     "not asked": ("dim", "⚪ not mapped"),
 }
+
+
+_ALONE: tuple[Style, str] = ("green", "🟢 there")
+
+
+def _cells(row: Row) -> list[tuple[Style, str]]:
+    """What a row's cells say: a value that is compared with no other is not the same as one."""
+    is_alone = row.cells.count("same") == 1 and "differs" not in row.cells
+    return [_ALONE if is_alone and cell == "same" else _CELLS[cell] for cell in row.cells]
 
 
 def drift_headline(drift: Drift, environment: str) -> str:
@@ -185,8 +203,7 @@ def drift_lines(drift: Drift, environment: str, remarks: Sequence[str]) -> list[
         lines.append((("dim", f"  {'':<{width}}  {heads}".rstrip()),))
         for row in shown:
             cells: list[str | tuple[Style, str]] = []
-            for cell, size in zip(row.cells, widths, strict=True):
-                style, text = _CELLS[cell]
+            for (style, text), size in zip(_cells(row), widths, strict=True):
                 cells += ["  ", (style, f"{_plain(text):<{size}}")]
             lines.append((f"  {visible(row.name):<{width}}", *cells))
     if drift.agreeing:
@@ -207,7 +224,7 @@ def drift_markdown(drift: Drift, environment: str, remarks: Sequence[str]) -> st
         lines += _table(
             [row.name for row in shown],
             list(map(escape, drift.places)),
-            [[_CELLS[cell][1] for cell in row.cells] for row in shown],
+            [[text for _, text in _cells(row)] for row in shown],
         )
     lines += _quoted(remarks)
     if drift.agreeing:
@@ -287,7 +304,7 @@ def names_markdown(comparison: Comparison, environment: str, remarks: Sequence[s
         rows = [[_SAID[one][1] for one in row.said] for row in found]
         if any(row.note for row in found):  # else the cells say everything
             titles.append("what is wrong")
-            rows = [[*cells, escape(row.note)] for cells, row in zip(rows, found, strict=True)]
+            rows = [[*cells, _prose(row.note)] for cells, row in zip(rows, found, strict=True)]
         lines += _table([row.name for row in found], titles, rows)
     return "\n".join([*lines, *_quoted(remarks)])
 
@@ -302,6 +319,20 @@ def _of(environment: str) -> str:
 def _plain(text: str) -> str:
     """A cell without its coloured dot, which a terminal shows as a colour."""
     return text[2:] if text[:1] in ("🟢", "🟡", "🔴", "⚪") else text
+
+
+def _prose(text: str) -> str:
+    """Our own words, in which backticks mark code; whatever else is in them is foreign text.
+
+    >>> _prose("give `key`, or <b>")
+    'give <code>key</code>, or &#60;b&#62;'
+    """
+    pieces = visible(text).split("`")
+    if len(pieces) % 2 == 0:  # one that has no counterpart is none of ours
+        return escape(text)
+    return "".join(
+        code(piece) if index % 2 else escape(piece) for index, piece in enumerate(pieces)
+    )
 
 
 def _joined(titles: Sequence[str]) -> str:
@@ -324,7 +355,7 @@ def _notes(remarks: Sequence[str]) -> list[Line]:
 
 
 def _quoted(remarks: Sequence[str]) -> list[str]:
-    return [f"> {escape(sentence(one))}\n" for one in remarks]
+    return [f"> {_prose(sentence(one))}\n" for one in remarks]
 
 
 def _folded(title: str, names: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -74,7 +74,7 @@ def made(
     variables: Mapping[str, str] = {},
     key: Key | None = KEY,
     faults: Sequence[tuple[str, int, str]] = (),
-    **rules: object,
+    **rules: Any,
 ) -> SecretsPlan:
     there = dict.fromkeys(written, WHEN) if remote is None else remote
     return plan_secrets(
@@ -83,7 +83,7 @@ def made(
         State(key_id=KEY.id, written=written) if written else None,
         key,
         scope=SCOPE,
-        rules=replace(Rules(owner="production"), **rules),  # type: ignore[arg-type]  # it ships no types
+        rules=replace(Rules(owner="production"), **rules),
         faults=faults,
     )
 

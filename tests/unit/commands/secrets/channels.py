@@ -97,6 +97,7 @@ class Watch:
         self.found: dict[str, list[str]] = {}
         self._streams = streams
         self._on_runner = False
+        self._running = False  # what a test itself writes is not looked at
         self._log = folder / "children"
         self._log.mkdir()
         self._elsewhere = folder / "elsewhere"  # what is not RUNNER_TEMP
@@ -150,7 +151,7 @@ class Watch:
     def watched(self, start: Callable[[], Finished], *, on_runner: bool) -> Finished:
         """A run of another kind."""
         self._streams()
-        self._on_runner = on_runner
+        self._on_runner, self._running = on_runner, True
         try:
             done = start()
         except SystemExit as ending:  # how argparse ends
@@ -158,6 +159,8 @@ class Watch:
             done = Finished(
                 code=int(ending.code or 0), stdout="", stderr="", outputs={}, summary=""
             )
+        finally:
+            self._running = False
         out, err = self._streams()
         masks, rest = _unmasked(done.stdout)
         if masks and (not on_runner or lines_of(done.stdout.encode())[: len(masks)] != masks):
@@ -241,7 +244,12 @@ class Watch:
         opened, by_number = builtins.open, os.open
 
         def note(path: Any, descriptor: int) -> None:
-            if isinstance(path, int) or str(path) == os.devnull or "__pycache__" in str(path):
+            if (
+                not self._running
+                or isinstance(path, int)
+                or str(path) == os.devnull
+                or "__pycache__" in str(path)
+            ):
                 return
             place = Path(os.fsdecode(path))
             if place.is_dir():  # a file that never has a name (O_TMPFILE)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 STABLE = "bookworm"
 NEWER = "forky"
+BETWEEN = "trixie"
 
 # Each part is a folder of unpacked packages, per suite. What a newer suite builds against a newer
 # libc (runc does) comes from the stable one.
@@ -32,9 +33,12 @@ PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         NEWER: ("docker.io", "docker-cli", "containerd", "docker-buildx", "docker-compose"),
         STABLE: ("runc", "busybox-static"),
     },
+    # The oldest Compose that much of the world still runs: 2.26.
+    "compose-2.26": {BETWEEN: ("docker-compose",)},
     # 20.10: its builder knows no heredocs, no --link and no named contexts.
     "20": {STABLE: ("docker.io", "containerd", "runc", "libdevmapper1.02.1", "busybox-static")},
     "registry": {STABLE: ("docker-registry",)},
+    "nginx": {STABLE: ("nginx", "nginx-common", "libpcre2-8-0", "libssl3", "zlib1g", "libcrypt1")},
     # libwrap0: what openssh-server needs and a small Debian does not have.
     "sshd": {STABLE: ("openssh-server", "libwrap0", "libnsl2")},
 }

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from orient_deploy.config import ConfigError, parse
 from orient_deploy.config.load import (
+    ACCEPTANCE,
     CHECK,
     DEPLOY_EVENTS,
     ENVIRONMENT,
@@ -31,6 +32,7 @@ from orient_deploy.config.load import (
     TOP,
 )
 from orient_deploy.config.model import (
+    Acceptance,
     Check,
     Config,
     DeployEvents,
@@ -48,7 +50,7 @@ SAMPLE = ROOT / "tests/unit/config/data/orient-deploy.yml"
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 
 # Each dataclass, its definition in the schema, its table in the loader, and where it stands.
-PARTS: dict[str, tuple[type, Mapping[str, Any], tuple[str, ...]]] = {
+PARTS: dict[str, tuple[type, Mapping[str, Any], tuple[str | int, ...]]] = {
     "": (Config, TOP, ()),
     "image": (Image, IMAGE, ("images", "a")),
     "environment": (Environment, ENVIRONMENT, ("environments", "e")),
@@ -57,6 +59,7 @@ PARTS: dict[str, tuple[type, Mapping[str, Any], tuple[str, ...]]] = {
     "check": (Check, CHECK, ("environments", "e", "checks", "c")),
     "hooks": (Hooks, HOOKS, ("environments", "e", "hooks")),
     "secrets": (Secrets, SECRETS, ("environments", "e", "secrets")),
+    "acceptance": (Acceptance, ACCEPTANCE, ("accept", 0)),
 }
 DEFINITION_OF = {cls: name for name, (cls, _, _) in PARTS.items()}
 
@@ -202,9 +205,16 @@ def schema_accepts(document: object) -> bool:
 def document_with(name: str, key: str, value: object) -> dict[str, Any]:
     """A small configuration that is right but for this key of this part, perhaps."""
     document: dict[str, Any] = {"version": 1, "images": {"a": {}}}
-    part = document
-    for step in PARTS[name][2]:
-        part = part.setdefault(step, {})
+    part: Any = document
+    steps = PARTS[name][2]
+    for step, following in zip(steps, (*steps[1:], "")[: len(steps)], strict=True):
+        if isinstance(step, int):  # the first of a list
+            part.append({})
+            part = part[step]
+        else:
+            part = part.setdefault(step, [] if isinstance(following, int) else {})
+    if name == "acceptance":
+        part.update(check="a/b", reason="x", until="2030-12-31")
     if name == "check" and key not in ("url", "exec"):
         part["url"] = "https://example.com"
     part[key] = value
@@ -268,6 +278,10 @@ VALUES: dict[str, dict[str, Both]] = {
         "watch-all": PATTERNS,
         "ignore": PATTERNS,
         "environments": ([{}, {"a": {}}], [*_NOT_MAPPING, {"A": {}}, {"a": None}, {"a": "x"}]),
+        "accept": (
+            [[], [{"check": "a/b", "reason": "x", "until": "2030-12-31"}]],
+            [*_NOT_LIST, [{"check": "a/b", "until": "2030-12-31"}]],
+        ),
     },
     "image": {
         "dockerfile": FILE,
@@ -359,6 +373,13 @@ VALUES: dict[str, dict[str, Both]] = {
         "accept": NAMES_OR_NONE,
         "required": NAMES_OR_NONE,
         "min-length": mapping_of(([1, 32], [None, 0, -1, 1.5, "32", True, [], {}]), "A"),
+    },
+    "acceptance": {
+        "check": (["a/b", "compose/image-latest"], [*_NOT_TEXT, "", "a", "A/b", "a/b/c", 1]),
+        "subject": LINE,
+        "environment": LINE,
+        "reason": FULL_LINE,
+        "until": (["2030-12-31"], [*_NOT_TEXT, "", "2030", "2030-1-1", "tomorrow", 20301231]),
     },
 }
 

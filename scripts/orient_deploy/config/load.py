@@ -17,6 +17,7 @@ from orient_deploy.config import globs
 from orient_deploy.config.model import (
     AUTO,
     DOCKER_IMAGE,
+    Acceptance,
     Check,
     Config,
     DeployEvents,
@@ -313,6 +314,22 @@ def _age(reading: _Reading, node: Node, name: str) -> int | None:
     return None
 
 
+def _day(reading: _Reading, node: Node, name: str) -> str | None:
+    text = _line(reading, node, name)
+    if text is None:
+        return None
+    if _DAY.fullmatch(text):
+        from datetime import date  # hardly any configuration has one
+
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            pass
+    reading.refuse(node, f"{name} is {shown(text)}", "Write a day: 2030-12-31.")
+    return None
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AGE = re.compile(r"[1-9][0-9]{0,3}[hdw]")
 
 
@@ -854,6 +871,36 @@ def _other_writer(environment: Environment, writers: dict[str, str]) -> str:
     return other if other != environment.name else ""
 
 
+ACCEPTANCE: dict[str, Reader] = {
+    "check": _like(r"[a-z0-9-]+/[a-z0-9-]+", "the id of a check, such as compose/image-latest"),
+    "subject": _line,
+    "environment": _line,
+    "reason": _full_line,
+    "until": _day,
+}
+
+
+def _acceptances(reading: _Reading, node: Node, name: str) -> tuple[Acceptance, ...] | None:
+    example = "[{check: compose/image-latest, reason: …, until: 2030-12-31}]"
+    items = _items(reading, node, name, example, empty=True)
+    if items is None:
+        return None
+    found = []
+    for number, child in enumerate(items, 1):
+        before = len(reading.problems)
+        fields = _fields(reading, child, f"{name}[{number}]", ACCEPTANCE)
+        lacking = [one for one in ("check", "reason", "until") if one not in fields]
+        if len(reading.problems) == before and lacking:
+            reading.refuse(
+                child,
+                f"{name}[{number}] has no {lacking[0]}",
+                "Say which check, for what reason, and until which day.",
+            )
+        if len(reading.problems) == before:
+            found.append(Acceptance(where=reading.where(child), **fields))
+    return tuple(found)
+
+
 _TOP_NAME = "the configuration"
 
 TOP: dict[str, Reader] = {
@@ -868,6 +915,7 @@ TOP: dict[str, Reader] = {
     "watch-all": _patterns(),
     "ignore": _patterns(),
     "environments": _environments,
+    "accept": _acceptances,
 }
 
 

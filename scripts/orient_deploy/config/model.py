@@ -148,6 +148,18 @@ class Environment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Acceptance:
+    """A finding of preflight that does not count until a day has passed."""
+
+    check: str  # group/name
+    reason: str
+    until: str  # YYYY-MM-DD, included
+    subject: str = ""  # what the finding is about; empty: whatever it is about
+    environment: str = ""  # empty: in every one
+    where: Location = field(compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The whole configuration. Images and environments keep the order of the file."""
 
@@ -162,6 +174,7 @@ class Config:
     watch_all: tuple[Pattern, ...] = ()
     ignore: tuple[Pattern, ...] = ()
     environments: tuple[Environment, ...] = ()
+    accept: tuple[Acceptance, ...] = ()
 
     def image(self, name: str) -> Image:
         """The image of that name; KeyError when there is none."""

@@ -31,7 +31,9 @@ class Finding:
     """One thing that a check found. Nothing in it is a value of a variable, or a piece of one."""
 
     check: str  # the id of the check
-    subject: str  # the service, variable, path, … it is about; with `check` what an acceptance names
+    subject: (
+        str  # the service, variable, path, … it is about; with `check` what an acceptance names
+    )
     message: str  # what is so here, in a sentence without its full stop
     fix: str = ""  # what to do here; empty: what the check says
     command: str = ""  # to copy and run, where one helps

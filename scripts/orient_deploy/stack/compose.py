@@ -87,6 +87,16 @@ class Compose:
             )
         return cls(command, environment, version)
 
+    def ask(self, arguments: Sequence[str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+        """Exit code, output and errors of `docker compose` with these arguments.
+
+        Both may hold values, and are for readers that keep none of Compose's words.
+
+        Raises:
+            EnvironmentLacks: it cannot be started, or does not answer.
+        """
+        return _run([*self._command, "compose", *arguments], self._environment, stdin)
+
     def env_file(self, path: str, content: bytes | None = None) -> dict[str, Hidden]:
         """What a service gets of the file: its names, and their values.
 
@@ -98,17 +108,17 @@ class Compose:
         """
         before = content_of(path) if content is None else content
         check_text(path, before)
-        absolute = _absolute(path)
-        service = {"image": "x", "env_file": [absolute.replace("$", "$$")]}
+        real = absolute(path)
+        service = {"image": "x", "env_file": [real.replace("$", "$$")]}
         project = json.dumps({"name": "x", "services": {"s": service}}).encode()
-        command = ["compose", "--env-file", os.devnull, "-f", "-", "config", "--format", "json"]
-        code, out, err = _run([*self._command, *command], self._environment, project)
+        command = ["--env-file", os.devnull, "-f", "-", "config", "--format", "json"]
+        code, out, err = self.ask(command, project)
         if content_of(path) != before:
             raise InputError(
                 f"{path} changed while it was read", "two readings of it differ", "Try again"
             )
         if code:
-            raise _refusal(path, absolute, err, before)
+            raise _refusal(path, real, err, before)
         values = _values(out)
         if values is None:
             raise EnvironmentLacks(
@@ -128,14 +138,14 @@ class Compose:
             InputError: Compose does not accept the files.
             EnvironmentLacks: it does not answer.
         """
-        command = ["compose", "--env-file", os.devnull, "--project-directory", _absolute(folder)]
+        command = ["--env-file", os.devnull, "--project-directory", absolute(folder)]
         for path in files:
             content_of(path)
-            command += ["-f", _absolute(path)]
+            command += ["-f", absolute(path)]
         # A file by itself need not be a project; newer versions do not look for one here anyway.
         command += ["--profile", "*", "config", "--no-interpolate", "--no-consistency"]
         command += ["--format", "json"]
-        code, out, _ = _run([*self._command, *command], self._environment, b"")
+        code, out, _ = self.ask(command)
         model = parse_model(out) if not code else None
         if model is None:
             raise InputError(
@@ -203,7 +213,12 @@ def _first_foreign(content: bytes) -> int:
     return -1
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
+    """The path as Compose is given it.
+
+    Raises:
+        InputError: it is no UTF-8.
+    """
     # Compose shortens `link/..` by its text, and would come to another file than the system does.
     absolute = os.path.realpath(path)
     if not _is_text(absolute):

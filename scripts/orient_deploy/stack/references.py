@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Need = Literal["required", "unset", "default"]
 
@@ -54,6 +54,35 @@ def references(*models: object) -> dict[str, Need]:
     return dict(sorted(found.items()))
 
 
+def defaults(model: object) -> dict[str, frozenset[str]]:
+    """What uninterpolated projects say a name is when it is not set, at each of its references.
+
+    A default is as it is written, with the references that it holds.
+
+    >>> defaults({"a": "${A:-x${B-y}} $$C ${A:-z}"}) == {"A": {"x${B-y}", "z"}, "B": {"y"}}
+    True
+    """
+    found: dict[str, set[str]] = {}
+    for _, text in texts(model):
+        for match in _REFERENCE.finditer(text):
+            if match["braced"] and match["sign"] in (":-", "-"):
+                found.setdefault(match["braced"], set()).add(_until_brace(text, match.end()))
+    return {name: frozenset(found[name]) for name in sorted(found)}
+
+
+def _until_brace(text: str, start: int) -> str:
+    """From there to the brace that closes the reference."""
+    depth = 0
+    for position in range(start, len(text)):
+        if text[position] == "{" and text[position - 1] == "$":
+            depth += 1
+        elif text[position] == "}":
+            if not depth:
+                return text[start:position]
+            depth -= 1
+    return text[start:]
+
+
 def parse_model(out: bytes) -> dict[str, object] | None:
     """What `docker compose config --no-interpolate --format json` prints; None when it is none."""
     try:
@@ -64,7 +93,7 @@ def parse_model(out: bytes) -> dict[str, object] | None:
 
 
 def _written(model: object) -> Iterator[Found]:
-    for text in _texts(model):
+    for _, text in texts(model):
         for match in _REFERENCE.finditer(text):
             if name := match["alone"] or match["braced"]:
                 sign = match["sign"] or ""
@@ -86,12 +115,13 @@ def _passed_on(model: object) -> Iterator[Found]:
         yield from (Found(name=name, need="default") for name in names if _NAME.fullmatch(name))
 
 
-def _texts(node: object) -> Iterator[str]:
+def texts(node: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Every text of a model, with the keys and positions that lead to it."""
     if isinstance(node, str):
-        yield node
+        yield path, node
     elif isinstance(node, dict):
-        for value in node.values():
-            yield from _texts(value)
+        for key, value in node.items():
+            yield from texts(value, (*path, key))
     elif isinstance(node, list):
-        for value in node:
-            yield from _texts(value)
+        for position, value in enumerate(node):
+            yield from texts(value, (*path, position))

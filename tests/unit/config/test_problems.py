@@ -115,7 +115,7 @@ def refusal(text: str | bytes) -> str:
             "version: 1\nimages: {a: {}}\ntrue: x\n",
             "3:1: the configuration has no key 'true'. Its keys are version, branches, "
             "tag-pattern, baseline, images, immutable-tags, check-children, salt, watch-all, "
-            "ignore, environments.",
+            "ignore, environments, accept.",
             id="key-like-no-other",
         ),
         pytest.param(

@@ -1,0 +1,258 @@
+"""A Compose project with its variables filled in, and what Compose objects to.
+
+Runs `docker compose config` as a deploy would, and keeps of its words only known phrases, with such
+names in them as stand in the compose files themselves: what else it quotes may be a value. The
+resolved model holds values and is never shown.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from orient_deploy.hidden import Hidden
+from orient_deploy.stack.compose import Compose, absolute, content_of
+from orient_deploy.stack.places import Places
+from orient_deploy.stack.references import parse_model, references, texts
+
+# What Compose refuses a project for (2.26 and 2.40; compose-go v2.0 and v2.9): its words, ours, and
+# where to look. A name in braces is one of the compose files' own, or the phrase is not used.
+_NAME = r'"?([\w.-]{1,200})"?'
+_REFUSALS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (
+        r"required variable ([A-Za-z_]\w*) is missing a value",
+        "the required variable {0} has no value",
+        (),
+    ),
+    (
+        rf"service {_NAME} has neither an image nor a build context",
+        "the service {0} has neither an image nor a build context",
+        ("services", "{0}"),
+    ),
+    (
+        rf"service {_NAME} depends on undefined service {_NAME}",
+        "the service {0} depends on {1}, which there is not",
+        ("services", "{0}", "depends_on"),
+    ),
+    (
+        rf"service {_NAME} refers to undefined (network|volume|secret|config) {_NAME}",
+        "the service {0} refers to the {1} {2}, which is not declared",
+        ("services", "{0}"),
+    ),
+    (
+        rf'cannot extend service {_NAME} in .{{1,400}}: service "?([\w.-]+)"? not found',
+        "the service {0} extends {1}, which there is not",
+        ("services", "{0}", "extends"),
+    ),
+    (
+        r"services\.([\w.-]+?) [Aa]dditional propert(?:y|ies) '?([\w.-]+)'? (?:is )?not allowed",
+        "the service {0} has no key {1}",
+        ("services", "{0}", "{1}"),
+    ),
+    (
+        r"services\.([\w-]+)\.([\w.-]+) must be a[n]? (\w+)",
+        "{1} of the service {0} must be a {2}",
+        ("services", "{0}", "{1}"),
+    ),
+    (
+        r"invalid interpolation format for services\.([\w-]+)\.([\w.\[\]-]+?)\.?\s",
+        "a `$` in {1} of the service {0} begins no reference that Compose understands",
+        ("services", "{0}", "{1}"),
+    ),
+    (r"dependency cycle detected", "its services depend on each other in a circle", ()),
+    (r"Invalid (?:hostPort|containerPort|ip address)", "a port is no port", ()),
+    (r"mapping key .{1,200} already defined", "a key stands twice", ()),
+    (r"empty compose file", "a file is empty", ()),
+    (r"cannot unmarshal|unmarshal errors", "a file is no mapping of services", ()),
+    (r"did not find expected|could not find expected|found character", "a file is no YAML", ()),
+    (r"no such file or directory", "a file that it includes or extends is not there", ()),
+)
+_KINDS = ("string", "number", "array", "list", "boolean", "mapping")
+_OTHERWISE = "Compose does not say why in words that could be shown"
+_UNSET = re.compile(rb'The \\"([A-Za-z_][A-Za-z0-9_]*)\\" variable is not set')
+_WARNING = re.compile(rb"level=warning")
+_OBSOLETE_VERSION = b"attribute `version` is obsolete"
+_FIRST_STAND_IN = 10_000  # is a port, a tag, a name: what a variable may be used for
+
+Model = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variables:
+    """A file of variables by its text; `title` is how people know it."""
+
+    title: str
+    content: Hidden
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """What compose files make together."""
+
+    name: str  # the project's name; '' where nobody said it
+    files: tuple[str, ...]  # as people know them, in the order of merging
+    places: Places = field(repr=False)
+    raw: Model | None = field(repr=False)  # all profiles, references as they are written
+    model: Model | None = field(repr=False)  # the chosen profiles, with values; None: refused
+    variables: str = ""  # how people know the file of variables; '' when there was none
+    stand_ins: frozenset[str] = frozenset()  # values that were made up where nothing is known
+    refused: str = ""  # why Compose does not take it
+    refused_at: tuple[str, int] = ("", 0)
+    unset: tuple[str, ...] = ()  # names in the compose files that have no value and no default
+    unset_in_variables: int = 0  # how many the file of variables refers to likewise
+    other_warnings: int = 0
+    has_version: bool = False  # an obsolete key, which Compose warns about
+
+    @property
+    def services(self) -> Mapping[str, Model]:
+        """The resolved services, by name; empty when Compose refused."""
+        found: Mapping[str, Model] = (self.model or {}).get("services") or {}
+        return found
+
+    @property
+    def raw_services(self) -> Mapping[str, Model]:
+        """The same as they are written, of all profiles."""
+        found: Mapping[str, Model] = (self.raw or {}).get("services") or {}
+        return found
+
+    def is_made_up(self, value: object) -> bool:
+        """Whether a value that nobody knows is in it."""
+        return any(one in str(value) for one in self.stand_ins)
+
+    def place_of(self, name: str) -> tuple[str, int]:
+        """File and line of the first reference to a variable; else the first file."""
+        for path, text in texts(self.raw):
+            if name in references(text):
+                return self.places.of(*path)
+        return self.files[0], 0
+
+
+def resolve(
+    compose: Compose,
+    files: Mapping[str, str],
+    *,
+    variables: Variables | None = None,
+    name: str = "",
+    profiles: Sequence[str] = (),
+) -> Project:
+    """The project that `files` (how people know each, and its path) make.
+
+    Relative paths in them begin from the first one's folder, as they do for Compose. A service's
+    own `env_file` is left out: it is the server's. Without `variables` made-up values stand in for
+    what has no default, so that the rest can be looked at.
+
+    Raises:
+        InputError: a file cannot be read.
+        EnvironmentLacks: Compose does not answer.
+    """
+    texts = {title: content_of(path) for title, path in files.items()}
+    places = Places(texts)
+    folder = os.path.dirname(absolute(next(iter(files.values()))))
+    begin = ["--project-directory", folder, *(["--project-name", name] if name else [])]
+    listed = [part for path in files.values() for part in ("-f", absolute(path))]
+    config = ["config", "--no-interpolate", "--no-consistency", "--format", "json"]
+    code, out, err = compose.ask(
+        ["--env-file", os.devnull, *begin, *listed, "--profile", "*", *config]
+    )
+    raw = parse_model(out) if not code else None
+    known = b"\n".join(texts.values()).decode("utf-8", "replace")
+    if raw is None:
+        reason, at = _refusal(err, known, places)
+        return Project(
+            name=name,
+            files=tuple(files),
+            places=places,
+            raw=None,
+            model=None,
+            variables=variables.title if variables else "",
+            refused=reason,
+            refused_at=at,
+        )
+    stand_ins: dict[str, str] = {}
+    if variables is None:
+        lacking = [one for one, need in references(raw).items() if need != "default"]
+        stand_ins = {one: str(_FIRST_STAND_IN + index) for index, one in enumerate(lacking)}
+    content = (
+        variables.content.reveal()
+        if variables
+        else "".join(f"{one}={value}\n" for one, value in stand_ins.items())
+    )
+    with _readable(content) as env_file, _without_env_files(raw) as reset:
+        arguments = ["--env-file", env_file, *begin, *listed, *reset]
+        arguments += [part for one in profiles for part in ("--profile", one)]
+        code, out, err = compose.ask([*arguments, "config", "--format", "json"])
+    model = parse_model(out) if not code else None
+    reason, at = _refusal(err, known, places) if model is None else ("", ("", 0))
+    unset = {one.decode() for one in _UNSET.findall(err)} - stand_ins.keys()
+    written = set(references(raw))
+    obsolete = err.count(_OBSOLETE_VERSION)
+    return Project(
+        name=name,
+        files=tuple(files),
+        places=places,
+        raw=raw,
+        model=model,
+        variables=variables.title if variables else "",
+        stand_ins=frozenset(stand_ins.values()),
+        refused=reason,
+        refused_at=at,
+        unset=tuple(sorted(unset & written)),
+        unset_in_variables=len(unset - written),
+        other_warnings=len(_WARNING.findall(err)) - len(_UNSET.findall(err)) - obsolete,
+        has_version=bool(obsolete),
+    )
+
+
+def _refusal(err: bytes, known: str, places: Places) -> tuple[str, tuple[str, int]]:
+    """Why Compose refuses, in our words, and where to look."""
+    told = err.decode("utf-8", "replace")
+    if not told.strip():
+        return "it has no services", (places.files[0], 0)
+
+    def shown(words: str) -> bool:
+        return words in _KINDS or all(one in known for one in words.split("."))
+
+    for pattern, phrase, path in _REFUSALS:
+        found = re.search(pattern, told)
+        if found and all(map(shown, found.groups())):
+            groups = found.groups()
+            steps = [step for one in path for step in one.format(*groups).split(".")]
+            at = places.of(*steps) if steps else places.broken
+            return phrase.format(*groups), at
+    return _OTHERWISE, ("", 0)
+
+
+@contextmanager
+def _readable(content: str) -> Iterator[str]:
+    """The path of a file with this text that no other user can read; in memory where that goes."""
+    data = content.encode("utf-8", "surrogateescape")
+    if hasattr(os, "memfd_create"):
+        handle = os.memfd_create("variables")
+        try:
+            os.write(handle, data)
+            # Not /proc/self: Compose is a child of the docker that is started.
+            yield f"/proc/{os.getpid()}/fd/{handle}"
+        finally:
+            os.close(handle)
+        return
+    with tempfile.NamedTemporaryFile(prefix="orient-deploy-variables-") as file:  # mode 0600
+        file.write(data)
+        file.flush()
+        yield file.name
+
+
+@contextmanager
+def _without_env_files(raw: Model) -> Iterator[list[str]]:
+    """Arguments that leave each service's `env_file` out; the flag for it is newer than 2.26."""
+    services = [name for name, one in raw["services"].items() if (one or {}).get("env_file")]
+    if not services:
+        yield []
+        return
+    text = "services:\n" + "".join(f"  {name}:\n    env_file: !reset null\n" for name in services)
+    with _readable(text) as path:
+        yield ["-f", path]

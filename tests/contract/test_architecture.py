@@ -36,6 +36,10 @@ EDGES = {
         *("config", "config.model", "history.model"),
         *("inputs.digest", "inputs.patterns", "inputs.positions"),
     },
+    "preflight": {
+        *("config.nodes", "config.problem", "inputs.workspace", "plan.report", "plan.wording"),
+        *("stack.project", "stack.references", "stack.resources"),
+    },
     "registry": set(),
     "runner": set(),
     "server": set(),
@@ -47,13 +51,15 @@ TYPES = {
     **dict.fromkeys(EDGES, frozenset[str]()),
     "advise": {"inputs.tree"},
     "secrets": {"config.model"},
+    "preflight": {"config.model"},
     "plan": {"github.model", "inputs.images", "inputs.reads", "inputs.tree", "runner"},
 }
-PURE = ("inputs", "plan")
+PURE = ("inputs", "plan", "preflight")
 # All that the pure rooms import besides: nothing that touches files, processes or networks.
 HARMLESS = {
     *("__future__", "bisect", "collections", "collections.abc", "dataclasses", "difflib"),
     *("functools", "hashlib", "itertools", "json", "os.path.commonprefix", "re", "shlex", "typing"),
+    "urllib.parse",
     *("pathspec.pattern", "pathspec.util", "yaml"),
     *("posixpath.basename", "posixpath.join", "posixpath.normpath"),
 }

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 CONTENT = "the input 'content'"
 # All that git is told: where it finds its settings and whose clones it trusts. The environment of
 # these commands holds secrets, of the inputs and of the step's `env`, and a child's can be read.
-_FOR_GIT = re.compile(
+FOR_GIT = re.compile(
     r"PATH|PATHEXT|HOME|USERPROFILE|XDG_CONFIG_HOME|SYSTEMROOT|TMPDIR|TEMP|TMP|LD_LIBRARY_PATH"
     r"|SUDO_UID|GIT_.*",
     re.IGNORECASE,
@@ -100,7 +100,7 @@ def choose(inputs: SecretsInputs, context: Context, given: Mapping[str, str]) ->
             "it has the name of a file of variables",
             "Name the configuration in 'config', and such a file in 'file'",
         )
-    root, repository, config = _checkout(inputs, context)
+    root, repository, config = find_checked_out(inputs.path, inputs.config, context)
     if config is None and inputs.config != DEFAULT_PATH:
         raise missing(inputs.config)
     environment = _environment(inputs, config)
@@ -119,21 +119,21 @@ def choose(inputs: SecretsInputs, context: Context, given: Mapping[str, str]) ->
     )
 
 
-def _checkout(inputs: SecretsInputs, context: Context) -> tuple[str, str, Config | None]:
+def find_checked_out(path: str, config: str, context: Context) -> tuple[str, str, Config | None]:
     """The folder of the checkout, the repository's name at GitHub, and the configuration.
 
     On a runner only the commit of the run says which names are secrets: a pull request from a fork,
     checked out by a privileged run, must not, nor may files that an earlier step put there.
     """
-    git = Git({name: text for name, text in context.env.items() if _FOR_GIT.fullmatch(name)})
+    git = Git({name: text for name, text in context.env.items() if FOR_GIT.fullmatch(name)})
     try:
         try:
-            checkout, root = find_files(inputs.path, git, context)
+            checkout, root = find_files(path, git, context)
         except InputError:
-            if context.in_actions or not os.path.isdir(inputs.path or "."):
+            if context.in_actions or not os.path.isdir(path or "."):
                 raise
-            root = inputs.path or "."  # a laptop's folder that is no clone
-            return root, "", read_config(inputs.config, root, _nothing)
+            root = path or "."  # a laptop's folder that is no clone
+            return root, "", read_config(config, root, _nothing)
         head = checkout.tip(git, "HEAD") if checkout else ""
         wanted = context.env.get("GITHUB_SHA", "")
         if context.in_actions and checkout and head != wanted:
@@ -148,17 +148,17 @@ def _checkout(inputs: SecretsInputs, context: Context) -> tuple[str, str, Config
             repository = origin_name(git, checkout)
         root = root or "."
         if not context.in_actions:
-            return root, repository, read_config(inputs.config, root, _nothing)
+            return root, repository, read_config(config, root, _nothing)
         if checkout:
             temporary = context.env.get("RUNNER_TEMP", "")
             with Repository(git, checkout, None, temporary=temporary) as opened:
                 committed = read_config(
-                    inputs.config, root, lambda path: opened.read(head, path), files=False
+                    config, root, lambda one: opened.read(head, one), files=False
                 )
             return root, repository, committed
-        if os.path.lexists(os.path.join(root, inputs.config)):
+        if os.path.lexists(os.path.join(root, config)):
             raise InputError(
-                f"the configuration {inputs.config!r} is not read",
+                f"the configuration {config!r} is not read",
                 "the workspace is no checkout of git, so nobody can tell whose it is",
                 "Check the repository out with actions/checkout, on a runner that has git",
             )

@@ -89,6 +89,20 @@ def code(text: str) -> str:
     return f"<code>{escape(text)}</code>"
 
 
+def prose(text: str) -> str:
+    """Our own words, in which backticks mark code; whatever else is in them is foreign text.
+
+    >>> prose("give `key`, or <b>")
+    'give <code>key</code>, or &#60;b&#62;'
+    """
+    pieces = visible(text).split("`")
+    if len(pieces) % 2 == 0:  # one that has no counterpart is none of ours
+        return escape(text)
+    return "".join(
+        code(piece) if index % 2 else escape(piece) for index, piece in enumerate(pieces)
+    )
+
+
 # --- a plan
 
 

@@ -159,7 +159,7 @@ _DATABASES = (
     *("postgres", "mysql", "mariadb", "mongo", "redis", "valkey", "rabbitmq", "cassandra", "neo4j"),
     *("couchdb", "elasticsearch", "influxdb", "clickhouse", "memcached", "nats", "percona"),
 )
-_LIBRARY = frozenset(
+LIBRARY = frozenset(
     (*_DATABASES, "nginx", "httpd", "caddy", "traefik", "haproxy", "node", "python", "php", "ruby")
 )
 _CASES = {"default": "-", "started": "service_started", "healthy": "service_healthy"}
@@ -459,13 +459,13 @@ def _volumes_shared(project: Project) -> Iterator[Finding]:
 
 def _is_database(service: Model) -> bool:
     """Whether the service's image is a database's; a helper that only looks at the data is none."""
-    return _short_name(str(service.get("image") or "")) in _DATABASES
+    return short_name(str(service.get("image") or "")) in _DATABASES
 
 
-def _short_name(image: str) -> str:
+def short_name(image: str) -> str:
     """The last word of an image's name, where it is one of Docker's library or a well-known one.
 
-    >>> _short_name("docker.io/library/postgres:16"), _short_name("bitnami/redis@sha256:0")
+    >>> short_name("docker.io/library/postgres:16"), short_name("bitnami/redis@sha256:0")
     ('postgres', 'redis')
     """
     return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
@@ -480,7 +480,10 @@ def _images(project: Project, around: Surroundings) -> Iterator[Finding]:
         name, _, digest = image.partition("@")
         last = name.rpartition("/")[2]
         repository = name[: -len(last)] + last.partition(":")[0]
-        if not image or digest or one.get("build") or repository in around.repositories:
+        if not image or digest or repository in around.repositories:
+            continue
+        # What is built and has no registry's name is never pulled.
+        if one.get("build") and not re.search("[.:]", repository.partition("/")[0]):
             continue
         if project.is_made_up(image):
             continue
@@ -538,7 +541,7 @@ def _dependencies(project: Project, around: Surroundings) -> Iterator[Finding]:
             has = has_health_check(other)
             image = str(other.get("image") or "")
             of_library = "/" not in image.removeprefix("docker.io/library/") and (
-                _short_name(image) in _LIBRARY
+                short_name(image) in LIBRARY
             )
             if (
                 has is None

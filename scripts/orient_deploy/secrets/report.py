@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orient_deploy.plan.report import code, escape, visible
+from orient_deploy.plan.report import code, escape, prose, visible
 from orient_deploy.plan.wording import plural
 from orient_deploy.secrets.drift import Cell, Drift, Row
 from orient_deploy.secrets.keys import Comparison, Said
@@ -120,7 +120,7 @@ def plan_markdown(
     shown = [step for step in plan.steps if step.action != "skip"]
     if shown:
         rows = [
-            [f"{_what(step)}{step.action}", _prose(f"{_result(step, outcome)}{_line(step)}")]
+            [f"{_what(step)}{step.action}", prose(f"{_result(step, outcome)}{_line(step)}")]
             for step in shown
         ]
         heads = ["what", "result" if outcome else "why"]
@@ -304,7 +304,7 @@ def names_markdown(comparison: Comparison, environment: str, remarks: Sequence[s
         rows = [[_SAID[one][1] for one in row.said] for row in found]
         if any(row.note for row in found):  # else the cells say everything
             titles.append("what is wrong")
-            rows = [[*cells, _prose(row.note)] for cells, row in zip(rows, found, strict=True)]
+            rows = [[*cells, prose(row.note)] for cells, row in zip(rows, found, strict=True)]
         lines += _table([row.name for row in found], titles, rows)
     return "\n".join([*lines, *_quoted(remarks)])
 
@@ -319,20 +319,6 @@ def _of(environment: str) -> str:
 def _plain(text: str) -> str:
     """A cell without its coloured dot, which a terminal shows as a colour."""
     return text[2:] if text[:1] in ("🟢", "🟡", "🔴", "⚪") else text
-
-
-def _prose(text: str) -> str:
-    """Our own words, in which backticks mark code; whatever else is in them is foreign text.
-
-    >>> _prose("give `key`, or <b>")
-    'give <code>key</code>, or &#60;b&#62;'
-    """
-    pieces = visible(text).split("`")
-    if len(pieces) % 2 == 0:  # one that has no counterpart is none of ours
-        return escape(text)
-    return "".join(
-        code(piece) if index % 2 else escape(piece) for index, piece in enumerate(pieces)
-    )
 
 
 def _joined(titles: Sequence[str]) -> str:
@@ -355,7 +341,7 @@ def _notes(remarks: Sequence[str]) -> list[Line]:
 
 
 def _quoted(remarks: Sequence[str]) -> list[str]:
-    return [f"> {_prose(sentence(one))}\n" for one in remarks]
+    return [f"> {prose(sentence(one))}\n" for one in remarks]
 
 
 def _folded(title: str, names: Sequence[str]) -> list[str]:

@@ -15,8 +15,9 @@ import shutil
 import signal
 import stat
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from orient_deploy.errors import EnvironmentLacks, InputError
 from orient_deploy.hidden import Hidden
@@ -109,16 +110,36 @@ class Compose:
         before = content_of(path) if content is None else content
         check_text(path, before)
         real = absolute(path)
-        service = {"image": "x", "env_file": [real.replace("$", "$$")]}
-        project = json.dumps({"name": "x", "services": {"s": service}}).encode()
-        command = ["--env-file", os.devnull, "-f", "-", "config", "--format", "json"]
-        code, out, err = self.ask(command, project)
+        answer = self._ask_values(real)
         if content_of(path) != before:
             raise InputError(
                 f"{path} changed while it was read", "two readings of it differ", "Try again"
             )
+        return self._understood(answer, path, real, before)
+
+    def values(self, content: Hidden) -> dict[str, Hidden]:
+        """The same of a text that is in no file: it stays in memory where the system allows that.
+
+        Raises:
+            InputError: Compose refuses it.
+            EnvironmentLacks: Compose does not answer.
+        """
+        with readable(content.reveal()) as path:
+            answer = self._ask_values(path)
+        return self._understood(answer, "the file of variables", path, content.reveal().encode())
+
+    def _ask_values(self, path: str) -> tuple[int, bytes, bytes]:
+        service = {"image": "x", "env_file": [path.replace("$", "$$")]}
+        project = json.dumps({"name": "x", "services": {"s": service}}).encode()
+        command = ["--env-file", os.devnull, "-f", "-", "config", "--format", "json"]
+        return self.ask(command, project)
+
+    def _understood(
+        self, answer: tuple[int, bytes, bytes], title: str, path: str, content: bytes
+    ) -> dict[str, Hidden]:
+        code, out, err = answer
         if code:
-            raise _refusal(path, real, err, before)
+            raise _refusal(title, path, err, content)
         values = _values(out)
         if values is None:
             raise EnvironmentLacks(
@@ -166,6 +187,25 @@ def content_of(path: str) -> bytes:
     if reason:
         raise InputError(f"{path} cannot be read", reason, "Name a file of variables")
     return content
+
+
+@contextmanager
+def readable(content: str) -> Iterator[str]:
+    """The path of a file with this text that no other user can read; in memory where that goes."""
+    data = content.encode("utf-8", "surrogateescape")
+    if hasattr(os, "memfd_create"):
+        handle = os.memfd_create("variables")
+        try:
+            os.write(handle, data)
+            # Not /proc/self: Compose is a child of the docker that is started.
+            yield f"/proc/{os.getpid()}/fd/{handle}"
+        finally:
+            os.close(handle)
+        return
+    with tempfile.NamedTemporaryFile(prefix="orient-deploy-variables-") as file:  # mode 0600
+        file.write(data)
+        file.flush()
+        yield file.name
 
 
 def check_text(path: str, content: bytes) -> None:

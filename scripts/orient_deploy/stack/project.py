@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from orient_deploy.hidden import Hidden
-from orient_deploy.stack.compose import Compose, absolute, content_of
+from orient_deploy.stack.compose import Compose, absolute, content_of, readable
 from orient_deploy.stack.places import Places
 from orient_deploy.stack.references import parse_model, references, texts
 
@@ -182,7 +181,7 @@ def resolve(
         if variables
         else "".join(f"{one}={value}\n" for one, value in stand_ins.items())
     )
-    with _readable(content) as env_file, _without_env_files(raw) as reset:
+    with readable(content) as env_file, _without_env_files(raw) as reset:
         arguments = ["--env-file", env_file, *begin, *listed, *reset]
         arguments += [part for one in profiles for part in ("--profile", one)]
         code, out, err = compose.ask([*arguments, "config", "--format", "json"])
@@ -228,25 +227,6 @@ def _refusal(err: bytes, known: str, places: Places) -> tuple[str, tuple[str, in
 
 
 @contextmanager
-def _readable(content: str) -> Iterator[str]:
-    """The path of a file with this text that no other user can read; in memory where that goes."""
-    data = content.encode("utf-8", "surrogateescape")
-    if hasattr(os, "memfd_create"):
-        handle = os.memfd_create("variables")
-        try:
-            os.write(handle, data)
-            # Not /proc/self: Compose is a child of the docker that is started.
-            yield f"/proc/{os.getpid()}/fd/{handle}"
-        finally:
-            os.close(handle)
-        return
-    with tempfile.NamedTemporaryFile(prefix="orient-deploy-variables-") as file:  # mode 0600
-        file.write(data)
-        file.flush()
-        yield file.name
-
-
-@contextmanager
 def _without_env_files(raw: Model) -> Iterator[list[str]]:
     """Arguments that leave each service's `env_file` out; the flag for it is newer than 2.26."""
     services = [name for name, one in raw["services"].items() if (one or {}).get("env_file")]
@@ -254,5 +234,5 @@ def _without_env_files(raw: Model) -> Iterator[list[str]]:
         yield []
         return
     text = "services:\n" + "".join(f"  {name}:\n    env_file: !reset null\n" for name in services)
-    with _readable(text) as path:
+    with readable(text) as path:
         yield ["-f", path]

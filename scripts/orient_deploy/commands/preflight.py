@@ -1,0 +1,442 @@
+"""The action `preflight`: what is known to break, found before anything is touched.
+
+Gathers the facts, hands each group of them to its checks, and tells what they found.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from orient_deploy.commands.clone import find_files
+from orient_deploy.commands.configuration import missing
+from orient_deploy.commands.context import described
+from orient_deploy.commands.planning import split_names
+from orient_deploy.commands.preflight_stack import (
+    EnvText,
+    Looked,
+    compose_files,
+    look_at,
+    look_at_defaults,
+    look_at_neighbours,
+    look_at_variables,
+)
+from orient_deploy.commands.secrets_file import FOR_GIT, find_checked_out
+from orient_deploy.config import DEFAULT_PATH
+from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, OrientError
+from orient_deploy.hidden import Hidden
+from orient_deploy.history import Git, Remote, Repository, Want
+from orient_deploy.history.model import SHORT
+from orient_deploy.preflight import report
+from orient_deploy.preflight.checks import CHECKS, GROUPS
+from orient_deploy.preflight.judge import judge
+from orient_deploy.record import dataclass
+from orient_deploy.stack.compose import Compose, content_of
+from orient_deploy.text import sentence
+
+if TYPE_CHECKING:
+    from orient_deploy.commands.context import Context
+    from orient_deploy.config.model import Config, Environment
+    from orient_deploy.preflight.finding import Finding
+    from orient_deploy.preflight.judge import Judged
+
+OUTPUTS = ("passed", "errors", "warnings", "findings")
+
+FAIL_ON = ("error", "warning", "never")
+MOST_FINDINGS = 100  # in the output; the summary has them all
+MOST_OLD_FILES = 500  # YAML files of the commit that runs, read for what its compose files include
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The inputs of `preflight`."""
+
+    environment: str = described(
+        "The environment of the configuration to look at. Empty means each one.", ""
+    )
+    config: str = described(
+        "Path of the configuration file, relative to the repository root. Without that file the "
+        "inputs and the compose files say everything.",
+        DEFAULT_PATH,
+    )
+    path: str = described(
+        "Where the repository is checked out, relative to the workspace. Empty means the workspace "
+        "itself.",
+        "",
+    )
+    checks: str = described(
+        "Groups of checks to run: compose, environment, repository, nginx, host, separated by "
+        "commas, blanks or lines. Empty means all for which there is something to look at.",
+        "",
+    )
+    compose: str = described(
+        "Compose files instead of those of the configuration, from the repository's root, in the "
+        "order of merging, separated by commas, blanks or lines. Empty means the configuration's, "
+        "and without one those that Compose finds by itself.",
+        "",
+    )
+    env_file: str = described(
+        "File of variables on this machine that the project is to run with, from the repository's "
+        "root or absolute. Empty means the server's own where it is reached, else `secrets.file` "
+        "of the environment where that is there.",
+        "",
+    )
+    base: str = described(
+        "Commit whose files run on the server: defaults that changed since are looked for. Empty "
+        "means that of the last good deployment where 'token' can read it, else the commit before.",
+        "",
+    )
+    fail_on: str = described(
+        "From which weight on a finding fails this step: error, warning or never. Empty means "
+        "error.",
+        "error",
+    )
+    token: str = described(
+        "Token that reads deployments, `deployments: read`, and commits that the checkout lacks.",
+        "",
+        action_default="${{ github.token }}",
+        secret=True,
+    )
+
+
+def run(inputs: Inputs, context: Context) -> int:
+    """Look at everything there is, and judge it.
+
+    Raises:
+        InputError: an input is wrong.
+        EnvironmentLacks: there is no git or docker compose.
+    """
+    groups = _groups(inputs)
+    if inputs.fail_on not in FAIL_ON:
+        raise InputError(
+            f"input 'fail-on' is {inputs.fail_on!r}",
+            f"it is one of {', '.join(FAIL_ON)}",
+            "Write one of them, or leave it empty",
+        )
+    root, repository, config = find_checked_out(inputs.path, inputs.config, context)
+    if config is None and inputs.config != DEFAULT_PATH:
+        raise missing(inputs.config)
+    places = _environments(inputs, config)
+    remarks: list[str] = []
+    findings: list[Finding] = []
+    looked = _stacks(inputs, places, root, config, context, remarks)
+    if {"compose", "environment"} & groups.keys():
+        findings += _compose(inputs, looked, root, repository, config, context, groups, remarks)
+    today = datetime.now(tz=timezone.utc).date().isoformat()
+    judged = judge(
+        findings,
+        config.accept if config else (),
+        checks=CHECKS,
+        today=today,
+        looked=groups,
+    )
+    return _publish(judged, inputs, looked, tuple(groups), remarks, context)
+
+
+def _groups(inputs: Inputs) -> dict[str, None]:
+    named = split_names(inputs.checks) or GROUPS
+    unknown = [one for one in named if one not in GROUPS]
+    if unknown:
+        raise InputError(
+            f"input 'checks': there is no group {unknown[0]!r}",
+            f"the groups are {', '.join(GROUPS)}",
+            "Name some of them, or leave it empty",
+        )
+    return dict.fromkeys(one for one in GROUPS if one in named)
+
+
+def _environments(inputs: Inputs, config: Config | None) -> list[Environment | None]:
+    found = list(config.environments) if config else []
+    if inputs.environment:
+        named = [one for one in found if one.name == inputs.environment]
+        if not named:
+            names = ", ".join(one.name for one in found) or "none"
+            raise InputError(
+                f"input 'environment': there is no {inputs.environment!r}",
+                f"the configuration has {names}" if config else "there is no configuration",
+                "Name one of them, or add it below `environments`",
+            )
+        return [*named]
+    return [*found] or [None]
+
+
+# --- compose files and variables
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """An environment with its file of variables."""
+
+    looked: Looked
+    files: tuple[str, ...]
+    text: EnvText | None
+
+
+def _stacks(
+    inputs: Inputs,
+    places: Sequence[Environment | None],
+    root: str,
+    config: Config | None,
+    context: Context,
+    remarks: list[str],
+) -> list[Stack]:
+    """What Compose makes of each environment that has compose files."""
+    found: list[Stack] = []
+    named = split_names(inputs.compose)
+    compose: Compose | None = None
+    for place in places:
+        files = compose_files(root, place, named)
+        name = place.name if place else "the repository"
+        if not files:
+            remarks.append(f"{name} has no compose files: nothing of them was looked at")
+            continue
+        compose = compose or Compose.found(context.env)
+        text = _variables(inputs, place, root, context)
+        if text is None:
+            remarks.append(
+                f"no file of variables of {name} is at hand: what it would set is not known"
+            )
+        found.append(
+            Stack(
+                looked=look_at(compose, root, place, files, text, config),
+                files=tuple(files),
+                text=text,
+            )
+        )
+    return found
+
+
+def _variables(
+    inputs: Inputs, place: Environment | None, root: str, context: Context
+) -> EnvText | None:
+    """The file of variables of this machine; one that was named must be there."""
+    named = inputs.env_file
+    title = named or (place.secrets.file if place else "")
+    path = os.path.join(root, os.path.expanduser(title))
+    if not title or (not named and not os.path.lexists(path)):
+        return None
+    content = content_of(path).decode("utf-8", "surrogateescape")
+    real = os.path.realpath(path)
+    return EnvText(
+        title=title,
+        content=Hidden(content),
+        in_repository=real.startswith(f"{os.path.realpath(root)}{os.sep}"),
+    )
+
+
+def _compose(
+    inputs: Inputs,
+    stacks: Sequence[Stack],
+    root: str,
+    repository: str,
+    config: Config | None,
+    context: Context,
+    groups: Mapping[str, None],
+    remarks: list[str],
+) -> list[Finding]:
+    if not stacks:
+        return []
+    compose = Compose.found(context.env)
+    found: list[Finding] = []
+    for stack in stacks:
+        of_variables: list[Finding] = []
+        if stack.text and "environment" in groups:
+            of_variables = look_at_variables(compose, root, stack.looked, stack.text, config)
+        told = {one.subject for one in of_variables if one.check == "environment/suffix-missing"}
+        of_files = [
+            one
+            for one in stack.looked.findings
+            if not (one.check == "compose/variable-unset" and one.subject in told)
+        ]
+        if "compose" in groups:
+            of_files += _defaults(
+                inputs, stack, compose, root, repository, config, context, remarks
+            )
+        else:
+            of_files = []
+        name = stack.looked.name
+        found += [replace(one, environment=name) for one in (*of_files, *of_variables)]
+    if "compose" in groups:
+        found += look_at_neighbours([one.looked for one in stacks], root)
+    return found
+
+
+def _defaults(
+    inputs: Inputs,
+    stack: Stack,
+    compose: Compose,
+    root: str,
+    repository: str,
+    config: Config | None,
+    context: Context,
+    remarks: list[str],
+) -> list[Finding]:
+    """Defaults that changed since the commit whose files run there."""
+    name = stack.looked.name or "the repository"
+    with _history(inputs, context) as opened:
+        if opened is None:
+            return []
+        try:
+            base = _base(inputs, stack.looked.environment, opened, repository, context)
+        except OrientError as error:
+            remarks.append(f"defaults of {name} are not compared: {error.what}, {error.why}")
+            return []
+        if not base:
+            remarks.append(f"defaults of {name} are not compared: no earlier commit is at hand")
+            return []
+        before = [one for one in stack.files if opened.read(base, one) is not None]
+        if not before:
+            return []
+        with _old_files(opened, base, before) as folder:
+            try:
+                return look_at_defaults(
+                    compose, stack.looked, before, folder, stack.text, base[:SHORT]
+                )
+            except InputError:
+                remarks.append(
+                    f"defaults of {name} are not compared: Compose does not accept the files of "
+                    f"{base[:SHORT]}"
+                )
+                return []
+
+
+@contextmanager
+def _history(inputs: Inputs, context: Context) -> Iterator[Repository | None]:
+    """The repository's commits; None where there is no repository."""
+    env = context.env
+    git = Git({name: text for name, text in env.items() if FOR_GIT.fullmatch(name)})
+    try:
+        checkout, _ = find_files(inputs.path, git, context)
+    except InputError:
+        checkout = None
+    if checkout is None:
+        git.close()
+        yield None
+        return
+    remote = None
+    if context.in_actions and env.get("GITHUB_SERVER_URL") and env.get("GITHUB_REPOSITORY"):
+        remote = Remote(
+            server_url=env["GITHUB_SERVER_URL"],
+            repository=env["GITHUB_REPOSITORY"],
+            token=inputs.token,
+        )
+    with Repository(git, checkout, remote, temporary=env.get("RUNNER_TEMP", "")) as opened:
+        yield opened
+
+
+def _base(
+    inputs: Inputs,
+    place: Environment | None,
+    opened: Repository,
+    repository: str,
+    context: Context,
+) -> str:
+    """The commit whose files run in an environment; '' where none can be had.
+
+    Raises:
+        InputError: the one that was named cannot be had.
+        RemoteError: GitHub did not say which one it is.
+    """
+    if inputs.base:
+        commit = inputs.base if len(inputs.base) in (40, 64) else ""
+        commit = commit or opened.commit(inputs.base)
+        opened.obtain(Want(commit)) if commit else None
+        if not commit or not opened.has(commit):
+            raise InputError(
+                f"input 'base': {inputs.base!r} names no commit that can be had",
+                "neither the checkout nor the server has it",
+                "Give a full SHA, or check out with `fetch-depth: 0`",
+            )
+        return commit
+    commit = ""
+    if place and context.in_actions and inputs.token and repository:
+        from orient_deploy.commands.sync_secrets import GITHUB_API
+        from orient_deploy.github.deployments import last_deployment
+
+        api_url = context.env.get("GITHUB_API_URL") or GITHUB_API
+        deployment = last_deployment(api_url, repository, place.name, inputs.token)
+        commit = deployment.commit if deployment else ""
+    commit = commit or opened.commit("HEAD^")
+    if commit:
+        opened.obtain(Want(commit))
+    return commit if commit and opened.has(commit) else ""
+
+
+@contextmanager
+def _old_files(opened: Repository, base: str, files: Sequence[str]) -> Iterator[str]:
+    """A folder with the compose files of a commit, and with what they may include."""
+    folders = tuple({os.path.dirname(one) for one in files})
+    near = [
+        path
+        for path in opened.listing(base)
+        if path.endswith((".yml", ".yaml")) and path.startswith(folders)
+    ]
+    with tempfile.TemporaryDirectory(prefix="orient-deploy-base-") as folder:
+        wanted = [*files, *near[:MOST_OLD_FILES]]
+        for path, content in opened.read_many(base, wanted).items():
+            if content is None:
+                continue
+            target = os.path.join(folder, path)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "wb") as file:
+                file.write(content)
+        yield folder
+
+
+# --- what was found
+
+
+def _publish(
+    judged: Judged,
+    inputs: Inputs,
+    stacks: Sequence[Stack],
+    groups: tuple[str, ...],
+    remarks: Sequence[str],
+    context: Context,
+) -> int:
+    looked = report.Looked(
+        environments=tuple(one.looked.name for one in stacks),
+        groups=groups,
+        remarks=tuple(remarks),
+    )
+    annotate: dict[str, Callable[..., None]] = {
+        "error": context.log.error,
+        "warning": context.log.warning,
+        "hint": context.log.notice,
+    }
+    for one in judged.findings if context.in_actions else ():
+        fix = one.fix or CHECKS[one.check].fix
+        annotate[one.severity or "hint"](
+            f"{sentence(one.message)} {sentence(fix)}",
+            title=f"{CHECKS[one.check].title} ({one.check})",
+            file=one.file,
+            line=one.line,
+        )
+    failing = {"error": ("error",), "warning": ("error", "warning"), "never": ()}[inputs.fail_on]
+    passed = not any(one.severity in failing for one in judged.findings)
+    context.publish(
+        {
+            "passed": passed,
+            "errors": str(judged.count("error")),
+            "warnings": str(judged.count("warning")),
+            "findings": [
+                {
+                    "check": one.check,
+                    "subject": one.subject,
+                    "severity": one.severity,
+                    "environment": one.environment,
+                    "file": one.file,
+                    "line": one.line,
+                }
+                for one in judged.findings[: MOST_FINDINGS if context.in_actions else None]
+            ],
+        },
+        lines=report.preflight_lines(judged, looked, CHECKS),
+        markdown=report.preflight_markdown(judged, looked, CHECKS),
+    )
+    return EXIT_GOOD if passed else EXIT_FOUND

@@ -202,18 +202,25 @@ def _finding(
 
 
 def _refusal(project: Project) -> Iterator[Finding]:
-    if project.refused:
-        file, line = project.refused_at
-        required = re.fullmatch(r"the required variable (\w+) has no value", project.refused)
-        yield Finding(
-            check="compose/variable-unset" if required else "compose/invalid",
-            subject=required[1] if required else project.files[0],
-            message=project.refused
-            + (f" in {project.variables}" if required and project.variables else ""),
-            file=file or project.files[0],
-            line=line,
-            fix=_renamed_fix(project) if "neither an image" in project.refused else "",
-        )
+    if not project.refused:
+        return
+    file, line = project.refused_at
+    fix = _renamed_fix(project) if "neither an image" in project.refused else ""
+    check, subject, message = "compose/invalid", project.files[0], project.refused
+    if required := re.fullmatch(r"the required variable (\w+) has no value", message):
+        check, subject = "compose/variable-unset", required[1]
+        message += f" in {project.variables}" if project.variables else ""
+        file, line = project.place_of(subject)
+    elif twice := re.fullmatch(r"(\S+) and another service .* the container name (\S+)", message):
+        check, subject = "compose/container-name-twice", twice[2]
+    yield Finding(
+        check=check,
+        subject=subject,
+        message=message,
+        fix=fix,
+        file=file or project.files[0],
+        line=line,
+    )
 
 
 def _renamed_fix(project: Project) -> str:

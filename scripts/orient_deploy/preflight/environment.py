@@ -139,9 +139,9 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "STRIPE_WEBHOOK_SECRET": ("whsec_",),
 }
 _PAIRS = (
-    (r"(.*)_?ACCESS_KEY_ID", "{0}SECRET_ACCESS_KEY"),
-    (r"(.*)_?SECRET_ACCESS_KEY", "{0}ACCESS_KEY_ID"),
-    (r"(.*)_?CLIENT_SECRET", "{0}CLIENT_ID"),
+    (r"(.*?)_?ACCESS_KEY_ID", "{0}SECRET_ACCESS_KEY"),
+    (r"(.*?)_?SECRET_ACCESS_KEY", "{0}ACCESS_KEY_ID"),
+    (r"(.*?)_?CLIENT_SECRET", "{0}CLIENT_ID"),
     (r"R2()_SECRET_ACCESS_KEY", "R2_ACCOUNT_ID"),
     (r"SLACK()_BOT_TOKEN", "SLACK_SIGNING_SECRET"),
 )

@@ -63,6 +63,11 @@ _REFUSALS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "a `$` in {1} of the service {0} begins no reference that Compose understands",
         ("services", "{0}", "{1}"),
     ),
+    (
+        rf"services\.([\w.-]+): container name {_NAME} is already in use",
+        "{0} and another service both have the container name {1}",
+        ("services", "{0}", "container_name"),
+    ),
     (r"dependency cycle detected", "its services depend on each other in a circle", ()),
     (r"Invalid (?:hostPort|containerPort|ip address)", "a port is no port", ()),
     (r"mapping key .{1,200} already defined", "a key stands twice", ()),

@@ -28,6 +28,8 @@ _REPO = "/repos/{owner}/{repo}"
 _ENVIRONMENT = _REPO + "/environments/{environment_name}"
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     _REPO: ("get",),
+    _REPO + "/actions/jobs/{job_id}/logs": ("get",),
+    _REPO + "/actions/runs/{run_id}/attempts/{attempt_number}/jobs": ("get",),
     _REPO + "/actions/runs/{run_id}/jobs": ("get",),
     _REPO + "/actions/secrets": ("get",),
     _REPO + "/actions/secrets/public-key": ("get",),

@@ -132,6 +132,13 @@ class Issue:
     comments: list[tuple[str, float]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class KeptLog:
+    """Where the log of a job is kept; without an address it no longer is."""
+
+    address: str
+
+
 class Repository:
     """One repository; tests set it up and read it directly, clients go through the server."""
 
@@ -150,6 +157,7 @@ class Repository:
         # January 2025 it was not, for tokens of apps (github.com/octokit/rest.js/issues/479).
         self.makes_labels = True
         self.jobs: dict[int, list[Json]] = {}  # per run, as GitHub describes a job
+        self.logs: dict[int, KeptLog] = {}  # per job
         self.deployments: list[Json] = []  # the newest first
         self.statuses: dict[int, list[Json]] = {}  # per deployment, the newest first
 

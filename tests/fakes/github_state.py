@@ -659,6 +659,24 @@ def _list_jobs(one: _Asked) -> _Reply:
     raise Refused(404, "Not Found")
 
 
+def _list_attempt(one: _Asked) -> _Reply:
+    run, attempt = one.asked.given["run_id"], one.asked.given["attempt_number"]
+    jobs = one.repository.jobs.get(int(run) if run.isdecimal() else 0)
+    if jobs is None:
+        raise Refused(404, "Not Found")
+    return one.listed("jobs", [job for job in jobs if str(job.get("run_attempt", 1)) == attempt])
+
+
+def _find_log(one: _Asked) -> _Reply:
+    number = one.asked.given["job_id"]
+    kept = one.repository.logs.get(int(number) if number.isdecimal() else 0)
+    if kept is None:
+        raise Refused(404, "Not Found")
+    if not kept.address:
+        raise Refused(410, "Gone")
+    return _Reply(status=302, headers={"Location": kept.address})
+
+
 def _list_deployments(one: _Asked) -> _Reply:
     filters = {
         name: value
@@ -711,6 +729,8 @@ _ANSWERS: Mapping[str, Callable[[_Asked], _Reply]] = {
     "issues/create-label": _create_label,
     "issues/get-label": _get_label,
     "actions/list-jobs-for-workflow-run": _list_jobs,
+    "actions/list-jobs-for-workflow-run-attempt": _list_attempt,
+    "actions/download-job-logs-for-workflow-run": _find_log,
     "repos/list-deployments": _list_deployments,
     "repos/list-deployment-statuses": _list_statuses,
 }

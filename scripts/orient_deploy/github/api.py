@@ -71,6 +71,12 @@ class Api:
         status, answer = self._ask("GET", path, returned=(404,), longest_wait_s=LONGEST_WAIT_S)
         return None if status == 404 else answer
 
+    def locate(self, path: str) -> tuple[int, str]:
+        """Where something is that GitHub keeps elsewhere: 302 and its address, which is not asked;
+        410 when it is no longer kept."""
+        status, where = self._ask("GET", path, returned=(302, 410), longest_wait_s=LONGEST_WAIT_S)
+        return status, str(where or "")
+
     def send(
         self,
         method: str,
@@ -143,7 +149,7 @@ class Api:
             else:
                 status = response.status_code
                 if status in returned:
-                    return status, None
+                    return status, response.headers.get("Location")
                 if status < 300:
                     return status, self._decoded(content) if content else None
                 why = f"GitHub answered {status}"

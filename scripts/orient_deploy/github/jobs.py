@@ -20,21 +20,25 @@ def list_jobs(
     run_id: str,
     token: str,
     *,
+    attempt: str = "",
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Job, ...]:
-    """The latest attempt of every job of a run; needs the permission `actions: read`.
+    """The latest attempt of every job of a run, or one attempt; needs `actions: read`.
 
     Raises:
         RemoteError: GitHub refused, or gave no usable answer after three tries.
 
-    Source: GitHub REST API, "List jobs for a workflow run", `filter=latest`.
+    Source: GitHub REST API, "List jobs for a workflow run", `filter=latest`, and "List jobs for a
+    workflow run attempt".
     """
     what, permission = "the jobs of this run could not be listed", "actions: read"
+    path = f"/repos/{repository}/actions/runs/{run_id}"
+    path += f"/attempts/{attempt}/jobs" if attempt else "/jobs"
+    latest = {} if attempt else {"filter": "latest"}
     jobs: list[Job] = []
     with github_api(api_url, token, what=what, advice=permit(permission), sleep=sleep) as api:
         for page in range(1, MOST_PAGES + 1):
-            query = {"filter": "latest", "per_page": str(PAGE), "page": str(page)}
-            answer = api.get(f"/repos/{repository}/actions/runs/{run_id}/jobs", query)
+            answer = api.get(path, {**latest, "per_page": str(PAGE), "page": str(page)})
             listed = answer.get("jobs") if isinstance(answer, dict) else None
             if not isinstance(listed, list):
                 raise api.failed("the answer holds no list of jobs")
@@ -45,8 +49,10 @@ def list_jobs(
 
 
 def _job(entry: Mapping[str, object]) -> Job:
+    number = entry.get("id")
     return Job(
         name=str(entry.get("name") or ""),
         conclusion=str(entry.get("conclusion") or ""),
         url=str(entry.get("html_url") or ""),
+        id=number if isinstance(number, int) else 0,
     )

@@ -12,3 +12,4 @@ class Job:
     name: str
     conclusion: str  # 'success', 'failure', …; '' while it runs
     url: str = ""
+    id: int = 0  # what its log is asked by; 0: not known

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from orient_deploy.symptoms.catalogue import Catalogue, Entry, Reaches, filled, filled_command
+from orient_deploy.symptoms.catalogue import Catalogue, Entry, filled, filled_command
 from orient_deploy.symptoms.signature import Found, Signature
 
 LINE_MAX_BYTES = 64 * 1024
@@ -33,10 +33,12 @@ _STEP = re.compile(r"#[0-9]{1,6} (?:[0-9]{1,9}\.[0-9]{1,9} )?|[0-9]{1,9}\.[0-9]{
 _MARK = re.compile(r"##\[(?:error|warning)\]")
 _NUMBERED = re.compile(r"(.{1,100})[-_][0-9]{1,4}")
 
-_CREDENTIALS = re.compile(r"(://)[^\s/@]{1,200}@")
+_CREDENTIALS = re.compile(r"(://)[^\s@]{1,200}@")
 _ASSIGNED = re.compile(r"([A-Za-z0-9_.-]{1,100}=)[^\s&]{1,300}")
 _OPAQUE = re.compile(r"(?<!sha256:)(?<![A-Za-z0-9_+=-])[A-Za-z0-9_+=-]{20,}(?![A-Za-z0-9_+=-])")
-_TOKEN = re.compile(r"\b(?:gh[a-z]_|github_pat_|xox[a-z]-|xapp-|sk-|npm_|AKIA|eyJ)[A-Za-z0-9_.-]{4,300}")
+_TOKEN = re.compile(
+    r"\b(?:gh[a-z]_|github_pat_|xox[a-z]-|xapp-|sk-|npm_|AKIA|eyJ)[A-Za-z0-9_.-]{4,300}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,8 +108,7 @@ class Signature:
         pieces = _pieces(text[at_start : len(text) - at_end])
         before = None
         if pieces and isinstance(pieces[0], Capture):
-            before = pieces.pop(0)
-            assert isinstance(before, Capture)
+            before, pieces = pieces[0], pieces[1:]
             if before.kind == "text":
                 raise ValueError("a signature does not begin with a run of anything")
         literals = tuple(one for one in pieces if isinstance(one, str))
@@ -121,7 +120,7 @@ class Signature:
             raise ValueError(f"one literal has at least {ANCHOR_MIN} characters")
         if any("\n" in one or not one.isascii() for one in literals):
             raise ValueError("a literal is ASCII, on one line")
-        names = [one.name for one in (before, *between) if one and one.name]
+        names = [one.name for one in ([before] if before else []) + list(between) if one.name]
         if len(set(names)) < len(names):
             raise ValueError("two captures have the same name")
         return cls(text, before, literals, between, at_start, at_end)

@@ -109,11 +109,12 @@ def test_a_job_that_runs_has_no_conclusion(server: GitHubServer, waits: list[flo
     pages(server, [running, job(8, conclusion="failure")])
 
     assert ask(server, waits) == (
-        Job(name="build (image-7)", conclusion="", url=""),
+        Job(name="build (image-7)", conclusion="", url="", id=7),
         Job(
             name="build (image-8)",
             conclusion="failure",
             url="https://github.com/acme/orient/actions/runs/4711/job/8",
+            id=8,
         ),
     )
 

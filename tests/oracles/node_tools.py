@@ -1,5 +1,5 @@
 """Independent implementations on Node: picomatch, GitHub's expression evaluator and parsers, Yarn's
-parser of its lockfiles, pnpm, npm and turbo themselves, and Mermaid for a browser.
+parser of its lockfiles, path-to-regexp, pnpm, npm and turbo themselves, and Mermaid for a browser.
 
 Installed once into `.cache/node` under the root of the repository, from exact versions, and bundled
 there; then each oracle is one long-lived process that answers JSON lines. Without node and npm a
@@ -99,6 +99,12 @@ def parse_yarn_lock(content: str) -> dict[str, JsonValue]:
     """What Yarn reads in a yarn.lock."""
     read: dict[str, JsonValue] = _ask("yarn_lock", {"content": content})
     return read
+
+
+def refused_routes(paths: Sequence[str]) -> list[str]:
+    """Why path-to-regexp, which reads the routes of Express 5, refuses each; '' where it does not."""
+    said: list[str] = _ask("path_to_regexp", {"paths": list(paths)})
+    return said
 
 
 def run_pnpm(folder: Path, *arguments: str, major: Literal[8, 10] = 10, registry: str = "") -> str:

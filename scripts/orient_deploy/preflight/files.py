@@ -27,11 +27,16 @@ _TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\\n])*")|,(?=\s*[}\]])')
 # Not a product's own code, or not what a deploy runs.
 _ASIDE = re.compile(
     r"(?:\A|/)(?:node_modules|vendor|third_party|__tests__|__mocks__|__fixtures__|tests?|testing"
-    r"|fixtures?|e2e|examples?|samples?|docs?|mocks?|benchmarks?|templates?|\.[^/]+)/"
+    r"|fixtures?|e2e|examples?|samples?|docs?|mocks?|benchmarks?|templates?|\.[^/]+|__\w+__|playgrounds?)/"
     r"|\.(?:test|spec|e2e|stories|bench|mock|d)\.[cm]?[jt]sx?\Z",
     re.IGNORECASE,
 )
 _SOURCE = re.compile(r"\.[cm]?[jt]sx?\Z")
+
+
+def is_aside(path: str) -> bool:
+    """Whether a path is a test, an example, or somebody else's: not what a deploy runs."""
+    return _ASIDE.search(path) is not None
 
 
 class Files:
@@ -73,7 +78,7 @@ class Files:
     def sources(self, folder: str) -> Iterator[str]:
         """The JavaScript and TypeScript files of a product in a folder, tests and such apart."""
         for path in self.below(folder):
-            if _SOURCE.search(path) and not _ASIDE.search(path):
+            if _SOURCE.search(path) and not is_aside(path):
                 yield path
 
     @cached_property

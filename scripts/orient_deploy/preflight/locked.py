@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orient_deploy.inputs.lockfile import NPM, PNPM, YARN
 from orient_deploy.inputs.workspace import MANIFEST
-from orient_deploy.preflight.files import Files, line_of
+from orient_deploy.preflight.files import Files, is_aside, line_of
 from orient_deploy.preflight.finding import Check, Finding
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def look(files: Files, base: Files | None) -> list[Finding]:
     """The manifests that their lockfile does not know."""
     found: list[Finding] = []
     for workspace in files.workspaces:
-        if not workspace.lock_path or workspace.problems:
+        if not workspace.lock_path or workspace.problems or is_aside(workspace.lock_path):
             continue
         if workspace.lock_path.endswith(PNPM):
             found += _by_pnpm(files, workspace)

@@ -51,7 +51,7 @@ CHECKS = (MISSING, DIFFERS, ENV_IN_IMAGE)
 MOST_FINDINGS = 20
 _BUILD_ACTION = re.compile(r"docker/build-push-action@")
 _HARMLESS = frozenset({"docker", "echo", "test", "ls", "cd", "hadolint"})
-_ENV_FILE = re.compile(r"\.env(?:\..+)?|[\w-]+\.env")
+_ENV_FILE = re.compile(r"\.env(?:\..+)?")
 _EXAMPLE = re.compile(
     r"example|sample|template|dist|default|schema|test|\.ts\Z|\.js\Z|\.md\Z|enc\Z|vault|sops|crypt",
     re.IGNORECASE,
@@ -392,7 +392,7 @@ def _tracked(files: Files, image: Image, reads: Reads) -> Iterator[Finding]:
     """A file of variables that is in the commit and goes in with a folder."""
     for path in files.names:
         name = basename(path)
-        if not _ENV_FILE.fullmatch(name) or _EXAMPLE.search(name) or not name.startswith(".env"):
+        if not _ENV_FILE.fullmatch(name) or _EXAMPLE.search(name):
             continue
         at = files.tree.position(path)
         if at is None or at not in reads.positions:

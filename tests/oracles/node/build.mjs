@@ -5,7 +5,13 @@ import { copyFile, cp } from "node:fs/promises";
 import { build } from "esbuild";
 
 await build({
-  entryPoints: ["picomatch.mjs", "expressions.mjs", "workflow_parser.mjs", "yarn_lock.mjs"],
+  entryPoints: [
+    "picomatch.mjs",
+    "expressions.mjs",
+    "workflow_parser.mjs",
+    "yarn_lock.mjs",
+    "path_to_regexp.mjs",
+  ],
   bundle: true,
   platform: "node",
   format: "esm",

@@ -102,7 +102,7 @@ def parse_yarn_lock(content: str) -> dict[str, JsonValue]:
 
 
 def refused_routes(paths: Sequence[str]) -> list[str]:
-    """Why path-to-regexp, which reads the routes of Express 5, refuses each; '' where it does not."""
+    """Why path-to-regexp, which reads the routes of Express 5, refuses each; '' if it takes it."""
     said: list[str] = _ask("path_to_regexp", {"paths": list(paths)})
     return said
 

@@ -570,15 +570,12 @@ def _dropped(
     status = {"always": True, "success": True, "failure": False, "cancelled": False}
     results = {one.lower(): "success" for one in job.needs}
     empty = truth(evaluate(condition, {"needs": _needs_with(results, outputs, "")}, status))
-    some = [
-        truth(evaluate(condition, {"needs": _needs_with(results, outputs, one)}, status))
-        for one in ("true", UNKNOWN)
-    ]
+    unknown = evaluate(condition, {"needs": _needs_with(results, outputs, UNKNOWN)}, status)
     names = set(ours.values())
     shown = ", ".join(sorted(names))
     wants_deploy = names <= {"deploy", "deploys"}
     if empty is False and not is_deploy and not wants_deploy and _builds_image(job):
-        if False in some:
+        if truth(unknown) is False:
             return  # not for the output's sake
         yield Finding(
             check=DROPPED.id,

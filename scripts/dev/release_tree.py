@@ -38,7 +38,7 @@ KEPT_BACK = ("requirements/dev.txt", "scripts/demo", "scripts/dev", "scripts/tes
 
 # vendor/ serves every system, so only the Python sources of a wheel are taken. The wheels of one
 # fixed system are asked for, or the machine that builds would decide the bytes.
-VENDOR_LOCK = "requirements/detect.txt"
+VENDOR_LOCK = "requirements/preflight.txt"  # all of detect.txt, and what reads nginx's files
 VENDOR_PLATFORM = ("--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.10")
 COMPILED = {".so", ".pyd", ".dylib", ".pyc"}
 EXTENSIONS_ONLY = {"_yaml"}  # packages of a wheel that only load its compiled part

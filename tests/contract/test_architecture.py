@@ -37,7 +37,9 @@ EDGES = {
         *("inputs.digest", "inputs.patterns", "inputs.positions"),
     },
     "preflight": {
-        *("config.nodes", "config.problem", "inputs.workspace", "plan.report", "plan.wording"),
+        *("config.nodes", "config.problem", "inputs.dockerfile", "inputs.lockfile"),
+        *("inputs.stages", "inputs.tree", "inputs.variables", "inputs.workspace"),
+        *("plan.report", "plan.wording"),
         *("stack.project", "stack.references", "stack.resources"),
     },
     "registry": set(),
@@ -61,7 +63,7 @@ HARMLESS = {
     *("functools", "hashlib", "itertools", "json", "os.path.commonprefix", "re", "shlex", "typing"),
     "urllib.parse",
     *("pathspec.pattern", "pathspec.util", "yaml"),
-    *("posixpath.basename", "posixpath.join", "posixpath.normpath"),
+    *("posixpath.basename", "posixpath.dirname", "posixpath.join", "posixpath.normpath"),
 }
 
 

@@ -62,7 +62,7 @@ def test_what_a_consumer_does_not_need_stays_out(tree: Path) -> None:
         *("actions", "pyproject.toml", "requirements", "scripts", "vendor"),
     }
     locks = {path.name for path in (tree / "requirements").iterdir()}
-    assert locks == {"command-line.txt", "detect.txt", "sync-secrets.txt"}
+    assert locks == {"command-line.txt", "detect.txt", "preflight.txt", "sync-secrets.txt"}
     assert not {"dev", "test", "demo"} & {path.name for path in (tree / "scripts").iterdir()}
 
 
@@ -92,11 +92,11 @@ def test_the_readme_speaks_of_what_is_there(tree: Path) -> None:
 def test_vendor_holds_python_and_licences_only(tree: Path) -> None:
     vendor = tree / "vendor"
     packages = {path.name for path in vendor.iterdir()}
-    pins = lock_requirements.read_lock((ROOT / "requirements" / "detect.txt").read_text())
+    pins = lock_requirements.read_lock((ROOT / release_tree.VENDOR_LOCK).read_text())
     licences = {path.name for path in (vendor / "licenses").iterdir()}
     suffixes = {path.suffix for path in vendor.rglob("*") if path.is_file()}
 
-    assert {"yaml", "pathspec", "requests", "urllib3", "idna", "certifi"} <= packages
+    assert {"crossplane", "yaml", "pathspec", "requests", "urllib3", "idna", "certifi"} <= packages
     assert not packages & {"_yaml", "bin", "__pycache__"}
     assert not suffixes & {".so", ".pyd", ".dylib", ".pyc", ".exe"}
     assert licences == {f"{pin.name.replace('-', '_')}-{pin.version}" for pin in pins}
@@ -180,7 +180,7 @@ def checkout(tmp_path: Path) -> Path:
         (root / name).write_text(f"{name}\n")
     (root / "scripts" / "run").chmod(0o755)
     (root / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements" / "detect.txt", root / "requirements")
+    shutil.copy(ROOT / release_tree.VENDOR_LOCK, root / "requirements")
     git(root, "init", "--quiet")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "One")

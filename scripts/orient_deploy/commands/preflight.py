@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -25,6 +25,7 @@ from orient_deploy.commands.preflight_stack import (
     look_at_defaults,
     look_at_neighbours,
     look_at_variables,
+    share_a_server,
 )
 from orient_deploy.commands.secrets_file import FOR_GIT, find_checked_out
 from orient_deploy.config import DEFAULT_PATH
@@ -33,7 +34,7 @@ from orient_deploy.hidden import Hidden
 from orient_deploy.history import Git, Remote, Repository, Want
 from orient_deploy.history.model import SHORT
 from orient_deploy.preflight import report
-from orient_deploy.preflight.checks import CHECKS, GROUPS
+from orient_deploy.preflight.checks import CHECKS, GROUPS, group_of
 from orient_deploy.preflight.judge import judge
 from orient_deploy.record import dataclass
 from orient_deploy.stack.compose import Compose, content_of
@@ -49,6 +50,7 @@ OUTPUTS = ("passed", "errors", "warnings", "findings")
 
 FAIL_ON = ("error", "warning", "never")
 MOST_FINDINGS = 100  # in the output; the summary has them all
+MOST_BYTES = 32 * 1024 * 1024  # of a file; a lockfile of a large monorepo has 3 MB
 MOST_OLD_FILES = 500  # YAML files of the commit that runs, read for what its compose files include
 
 
@@ -96,6 +98,11 @@ class Inputs:
         "error.",
         "error",
     )
+    nginx: str = described(
+        "Command of the nginx that tests configurations, `nginx -t`. Empty means the one on PATH; "
+        "without one they are only parsed.",
+        "",
+    )
     token: str = described(
         "Token that reads deployments, `deployments: read`, and commits that the checkout lacks.",
         "",
@@ -121,21 +128,42 @@ def run(inputs: Inputs, context: Context) -> int:
     root, repository, config = find_checked_out(inputs.path, inputs.config, context)
     if config is None and inputs.config != DEFAULT_PATH:
         raise missing(inputs.config)
-    places = _environments(inputs, config)
-    remarks: list[str] = []
+    run_of = Run(
+        inputs=inputs,
+        context=context,
+        root=root,
+        repository=repository,
+        config=config,
+        groups=frozenset(groups),
+        remarks=[],
+    )
     findings: list[Finding] = []
-    looked = _stacks(inputs, places, root, config, context, remarks)
-    if {"compose", "environment"} & groups.keys():
-        findings += _compose(inputs, looked, root, repository, config, context, groups, remarks)
-    today = datetime.now(tz=timezone.utc).date().isoformat()
+    with _history(inputs, context) as opened:
+        stacks = _stacks(run_of, _environments(inputs, config))
+        findings += _compose(run_of, stacks, opened)
+        findings += _repository(run_of, stacks, opened)
+        findings += _nginx(run_of, stacks, opened)
     judged = judge(
         findings,
         config.accept if config else (),
         checks=CHECKS,
-        today=today,
-        looked=groups,
+        today=datetime.now(tz=timezone.utc).date().isoformat(),
+        looked=lambda check: group_of(check) in groups,
     )
-    return _publish(judged, inputs, looked, tuple(groups), remarks, context)
+    return _publish(run_of, judged, stacks, tuple(groups))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one run looks at, and what it has to say besides findings."""
+
+    inputs: Inputs
+    context: Context
+    root: str  # the folder that the repository's paths begin from
+    repository: str  # owner/name at GitHub, or ''
+    config: Config | None
+    groups: frozenset[str]
+    remarks: list[str]  # what could not be looked at, and why
 
 
 def _groups(inputs: Inputs) -> dict[str, None]:
@@ -177,33 +205,26 @@ class Stack:
     text: EnvText | None
 
 
-def _stacks(
-    inputs: Inputs,
-    places: Sequence[Environment | None],
-    root: str,
-    config: Config | None,
-    context: Context,
-    remarks: list[str],
-) -> list[Stack]:
+def _stacks(run_of: Run, places: Sequence[Environment | None]) -> list[Stack]:
     """What Compose makes of each environment that has compose files."""
     found: list[Stack] = []
-    named = split_names(inputs.compose)
+    named = split_names(run_of.inputs.compose)
     compose: Compose | None = None
     for place in places:
-        files = compose_files(root, place, named)
+        files = compose_files(run_of.root, place, named)
         name = place.name if place else "the repository"
         if not files:
-            remarks.append(f"{name} has no compose files: nothing of them was looked at")
+            run_of.remarks.append(f"{name} has no compose files: nothing of them was looked at")
             continue
-        compose = compose or Compose.found(context.env)
-        text = _variables(inputs, place, root, context)
+        compose = compose or Compose.found(run_of.context.env)
+        text = _variables(run_of.inputs, place, run_of.root)
         if text is None:
-            remarks.append(
+            run_of.remarks.append(
                 f"no file of variables of {name} is at hand: what it would set is not known"
             )
         found.append(
             Stack(
-                looked=look_at(compose, root, place, files, text, config),
+                looked=look_at(compose, run_of.root, place, files, text, run_of.config),
                 files=tuple(files),
                 text=text,
             )
@@ -211,9 +232,7 @@ def _stacks(
     return found
 
 
-def _variables(
-    inputs: Inputs, place: Environment | None, root: str, context: Context
-) -> EnvText | None:
+def _variables(inputs: Inputs, place: Environment | None, root: str) -> EnvText | None:
     """The file of variables of this machine; one that was named must be there."""
     named = inputs.env_file
     title = named or (place.secrets.file if place else "")
@@ -229,80 +248,149 @@ def _variables(
     )
 
 
-def _compose(
-    inputs: Inputs,
-    stacks: Sequence[Stack],
-    root: str,
-    repository: str,
-    config: Config | None,
-    context: Context,
-    groups: Mapping[str, None],
-    remarks: list[str],
-) -> list[Finding]:
-    if not stacks:
+def _compose(run_of: Run, stacks: Sequence[Stack], opened: Repository | None) -> list[Finding]:
+    """The findings of the groups compose and environment."""
+    if not stacks or not run_of.groups & {"compose", "environment"}:
         return []
-    compose = Compose.found(context.env)
+    compose = Compose.found(run_of.context.env)
     found: list[Finding] = []
     for stack in stacks:
-        of_variables: list[Finding] = []
-        if stack.text and "environment" in groups:
-            of_variables = look_at_variables(compose, root, stack.looked, stack.text, config)
-        told = {one.subject for one in of_variables if one.check == "environment/suffix-missing"}
-        of_files = [
-            one
-            for one in stack.looked.findings
-            if not (one.check == "compose/variable-unset" and one.subject in told)
-        ]
-        if "compose" in groups:
-            of_files += _defaults(
-                inputs, stack, compose, root, repository, config, context, remarks
+        of_one: list[Finding] = []
+        if stack.text and "environment" in run_of.groups:
+            of_one = look_at_variables(
+                compose, run_of.root, stack.looked, stack.text, run_of.config
             )
-        else:
-            of_files = []
-        name = stack.looked.name
-        found += [replace(one, environment=name) for one in (*of_files, *of_variables)]
-    if "compose" in groups:
-        found += look_at_neighbours([one.looked for one in stacks], root)
+        told = {one.subject for one in of_one if one.check == "environment/suffix-missing"}
+        if "compose" in run_of.groups:
+            unset = "compose/variable-unset"  # the other finding says more
+            of_one += [
+                one
+                for one in stack.looked.findings
+                if not (one.check == unset and one.subject in told)
+            ]
+            of_one += _defaults(run_of, stack, compose, opened)
+        found += [replace(one, environment=stack.looked.name) for one in of_one]
+    if "compose" in run_of.groups:
+        found += look_at_neighbours([one.looked for one in stacks], run_of.root)
     return found
 
 
 def _defaults(
-    inputs: Inputs,
-    stack: Stack,
-    compose: Compose,
-    root: str,
-    repository: str,
-    config: Config | None,
-    context: Context,
-    remarks: list[str],
+    run_of: Run, stack: Stack, compose: Compose, opened: Repository | None
 ) -> list[Finding]:
     """Defaults that changed since the commit whose files run there."""
-    name = stack.looked.name or "the repository"
-    with _history(inputs, context) as opened:
-        if opened is None:
-            return []
+    not_compared = f"defaults of {stack.looked.name or 'the repository'} are not compared"
+    if opened is None:
+        return []
+    try:
+        base = _base(run_of, stack.looked.environment, opened)
+    except OrientError as error:
+        run_of.remarks.append(f"{not_compared}: {error.what}, {error.why}")
+        return []
+    if not base:
+        run_of.remarks.append(f"{not_compared}: no earlier commit is at hand")
+        return []
+    before = [one for one in stack.files if opened.read(base, one) is not None]
+    if not before:
+        return []
+    with _old_files(opened, base, before) as folder:
         try:
-            base = _base(inputs, stack.looked.environment, opened, repository, context)
-        except OrientError as error:
-            remarks.append(f"defaults of {name} are not compared: {error.what}, {error.why}")
+            return look_at_defaults(compose, stack.looked, before, folder, stack.text, base[:SHORT])
+        except InputError:
+            run_of.remarks.append(
+                f"{not_compared}: Compose does not accept the files of {base[:SHORT]}"
+            )
             return []
-        if not base:
-            remarks.append(f"defaults of {name} are not compared: no earlier commit is at hand")
-            return []
-        before = [one for one in stack.files if opened.read(base, one) is not None]
-        if not before:
-            return []
-        with _old_files(opened, base, before) as folder:
-            try:
-                return look_at_defaults(
-                    compose, stack.looked, before, folder, stack.text, base[:SHORT]
-                )
-            except InputError:
-                remarks.append(
-                    f"defaults of {name} are not compared: Compose does not accept the files of "
-                    f"{base[:SHORT]}"
-                )
-                return []
+
+
+# --- the repository and nginx
+
+
+def _repository(run_of: Run, stacks: Sequence[Stack], opened: Repository | None) -> list[Finding]:
+    if "repository" not in run_of.groups:
+        return []
+    if opened is None:
+        run_of.remarks.append("this is no checkout of git: the repository was not looked at")
+        return []
+    from orient_deploy.commands.preflight_repository import look
+
+    try:
+        base = _base(run_of, None, opened)
+    except OrientError:
+        base = ""
+    return look(
+        run_of.root,
+        _tracked(run_of, opened),
+        lambda path: _content(os.path.join(run_of.root, path)),
+        run_of.config,
+        [one.looked.project for one in stacks],
+        (opened.listing(base), lambda path: opened.read(base, path)) if base else None,
+        repository_name=run_of.repository,
+    )
+
+
+def _tracked(run_of: Run, opened: Repository) -> list[str]:
+    """The files of the checkout that git knows, as they are on the disk."""
+    listed = opened.git.run(["-C", run_of.root, "ls-files", "-z", "--cached"])
+    names = [os.fsdecode(one) for one in listed.out.split(b"\0") if one]
+    return sorted(
+        one for one in dict.fromkeys(names) if os.path.lexists(os.path.join(run_of.root, one))
+    )
+
+
+def _content(path: str) -> bytes | None:
+    """The bytes of a file; of a symbolic link where it points, as git has it."""
+    try:
+        if os.path.islink(path):
+            return os.fsencode(os.readlink(path))
+        if not os.path.isfile(path) or os.path.getsize(path) > MOST_BYTES:
+            return None
+        with open(path, "rb") as file:
+            return file.read(MOST_BYTES)
+    except OSError:
+        return None
+
+
+def _nginx(run_of: Run, stacks: Sequence[Stack], opened: Repository | None) -> list[Finding]:
+    if "nginx" not in run_of.groups:
+        return []
+    from orient_deploy.commands.preflight_nginx import look
+
+    def is_ignored(path: str) -> bool:
+        if opened is None:
+            return False
+        asked = opened.git.run(["-C", run_of.root, "check-ignore", "-q", "--", path])
+        return asked.code == 0
+
+    found: list[Finding] = []
+    for stack in stacks:
+        project = stack.looked.project
+        peers = {
+            one.looked.name: one.looked.project.model
+            for one in stacks
+            if one is not stack
+            and one.looked.project.model
+            and share_a_server(one.looked.environment, stack.looked.environment)
+        }
+        seen = look(
+            project.model or {},
+            run_of.root,
+            peers=peers,
+            ignored=is_ignored,
+            env=run_of.context.env,
+            command=run_of.inputs.nginx.split() or ("nginx",),
+            stand_ins=project.stand_ins,
+            dormant=sorted(project.raw_services.keys() - project.services.keys()),
+        )
+        found += [replace(one, environment=stack.looked.name) for one in seen.findings]
+        if seen.services and not seen.judge:
+            run_of.remarks.append(
+                "no nginx is on PATH: its configuration was parsed, and not tested by `nginx -t`"
+            )
+    return found
+
+
+# --- history
 
 
 @contextmanager
@@ -329,23 +417,19 @@ def _history(inputs: Inputs, context: Context) -> Iterator[Repository | None]:
         yield opened
 
 
-def _base(
-    inputs: Inputs,
-    place: Environment | None,
-    opened: Repository,
-    repository: str,
-    context: Context,
-) -> str:
+def _base(run_of: Run, place: Environment | None, opened: Repository) -> str:
     """The commit whose files run in an environment; '' where none can be had.
 
     Raises:
         InputError: the one that was named cannot be had.
         RemoteError: GitHub did not say which one it is.
     """
+    inputs, context = run_of.inputs, run_of.context
     if inputs.base:
         commit = inputs.base if len(inputs.base) in (40, 64) else ""
         commit = commit or opened.commit(inputs.base)
-        opened.obtain(Want(commit)) if commit else None
+        if commit:
+            opened.obtain(Want(commit))
         if not commit or not opened.has(commit):
             raise InputError(
                 f"input 'base': {inputs.base!r} names no commit that can be had",
@@ -354,12 +438,12 @@ def _base(
             )
         return commit
     commit = ""
-    if place and context.in_actions and inputs.token and repository:
+    if place and context.in_actions and inputs.token and run_of.repository:
         from orient_deploy.commands.sync_secrets import GITHUB_API
         from orient_deploy.github.deployments import last_deployment
 
         api_url = context.env.get("GITHUB_API_URL") or GITHUB_API
-        deployment = last_deployment(api_url, repository, place.name, inputs.token)
+        deployment = last_deployment(api_url, run_of.repository, place.name, inputs.token)
         commit = deployment.commit if deployment else ""
     commit = commit or opened.commit("HEAD^")
     if commit:
@@ -391,18 +475,12 @@ def _old_files(opened: Repository, base: str, files: Sequence[str]) -> Iterator[
 # --- what was found
 
 
-def _publish(
-    judged: Judged,
-    inputs: Inputs,
-    stacks: Sequence[Stack],
-    groups: tuple[str, ...],
-    remarks: Sequence[str],
-    context: Context,
-) -> int:
+def _publish(run_of: Run, judged: Judged, stacks: Sequence[Stack], groups: tuple[str, ...]) -> int:
+    inputs, context = run_of.inputs, run_of.context
     looked = report.Looked(
         environments=tuple(one.looked.name for one in stacks),
         groups=groups,
-        remarks=tuple(remarks),
+        remarks=tuple(dict.fromkeys(run_of.remarks)),
     )
     annotate: dict[str, Callable[..., None]] = {
         "error": context.log.error,

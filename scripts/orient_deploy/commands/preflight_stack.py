@@ -207,13 +207,13 @@ def look_at_neighbours(all_looked: Sequence[Looked], root: str) -> list[Finding]
     found: list[Finding] = []
     for index, one in enumerate(all_looked):
         for other in all_looked[:index]:
-            if _share_a_server(one.environment, other.environment):
+            if share_a_server(one.environment, other.environment):
                 findings = check_neighbours(_stack(one, root), _stack(other, root))
                 found += [replace(each, environment=one.name) for each in findings]
     return found
 
 
-def _share_a_server(one: Environment | None, other: Environment | None) -> bool:
+def share_a_server(one: Environment | None, other: Environment | None) -> bool:
     """Whether they do, as far as the configuration says."""
     if one is None or other is None:
         return False

@@ -5,7 +5,7 @@ Pure: the day of today is handed in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -59,11 +59,11 @@ def judge(
     *,
     checks: Mapping[str, Check],
     today: str,
-    looked: Iterable[str],
+    looked: Callable[[str], bool],
 ) -> Judged:
     """The findings in order of weight, without those that are accepted on `today` (YYYY-MM-DD).
 
-    `looked` are the groups of checks that ran: an acceptance of another group is not unused.
+    `looked` tells of a check whether it ran: an acceptance of another one is not unused.
     """
     counted: list[Finding] = []
     accepted: list[Accepted] = []
@@ -81,11 +81,10 @@ def judge(
             expired.add(index)
         else:
             counted.append(finding)
-    groups = set(looked)
     for index, one in enumerate(entries):
         if index in expired:
             counted.append(_of_entry("accept/expired", one, f"was accepted until {one.until}"))
-        elif index not in used and one.check.partition("/")[0] in groups:
+        elif index not in used and looked(one.check):
             counted.append(_of_entry("accept/unused", one, "is accepted, and not found"))
     weighed = [replace(one, severity=one.severity or checks[one.check].severity) for one in counted]
     order = {severity: place for place, severity in enumerate(SEVERITIES)}

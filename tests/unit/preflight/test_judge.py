@@ -8,7 +8,7 @@ import pytest
 
 from orient_deploy.config import parse
 from orient_deploy.config.model import Acceptance, Location
-from orient_deploy.preflight.checks import CHECKS, GROUPS
+from orient_deploy.preflight.checks import CHECKS, GROUPS, group_of
 from orient_deploy.preflight.finding import SEVERITIES, Finding
 from orient_deploy.preflight.judge import Judged, judge
 
@@ -33,7 +33,13 @@ def judged(
     today: str = "2030-12-31",
     looked: tuple[str, ...] = GROUPS,
 ) -> Judged:
-    return judge(findings, acceptances, checks=CHECKS, today=today, looked=looked)
+    return judge(
+        findings,
+        acceptances,
+        checks=CHECKS,
+        today=today,
+        looked=lambda one: group_of(one) in looked,
+    )
 
 
 def ids(found: Judged) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from posixpath import join, normpath
+from posixpath import basename, dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
 from orient_deploy.preflight.finding import Check, Finding
@@ -126,28 +126,36 @@ class HostPath:
 
 
 def judge_certificates(found: Configuration) -> Iterator[Finding]:
-    """Keys and certificates that nothing brings into the container."""
+    """Keys and certificates that nothing brings into the container, by their folders."""
+    groups: dict[tuple[str, str], list[tuple[Directive, str]]] = {}
     for one, path, kind in _certificates(found):
-        if kind == "unmounted" and found.known_image and not _OF_THE_IMAGE.match(path):
-            yield Finding(
-                check="nginx/certificate-missing",
-                subject=path,
-                message=f"{one.name} is {path}, and nothing is mounted there in {found.service}",
-                file=one.file,
-                line=one.line,
+        unmounted = kind == "unmounted" and found.known_image and not _OF_THE_IMAGE.match(path)
+        if unmounted or kind == "absent":
+            groups.setdefault((kind, dirname(path)), []).append((one, path))
+    for (kind, folder), those in groups.items():
+        one, path = those[0]
+        names = ", ".join(sorted(basename(each) for _, each in those))
+        if kind == "unmounted":
+            message = f"{found.service} reads {names} of {folder}, where nothing is mounted"
+            fix = ""
+        else:
+            message = (
+                f"{found.service} reads {names} of {folder}, and the folder of the repository "
+                "that it has there holds no such file"
             )
-        elif kind == "absent":
-            yield Finding(
-                check="nginx/certificate-missing",
-                subject=path,
-                severity="warning",
-                message=f"{one.name} is {path}, and the folder of the repository that "
-                f"{found.service} has there holds no such file",
-                fix="Commit it if it is no secret, have git ignore it if it is the server's own, "
-                "or correct the path.",
-                file=one.file,
-                line=one.line,
+            fix = (
+                "Commit it if it is no secret, have git ignore it if it is the server's own, or "
+                "correct the path."
             )
+        yield Finding(
+            check="nginx/certificate-missing",
+            subject=folder if len(those) > 1 else path,
+            message=message,
+            fix=fix,
+            severity=None if kind == "unmounted" else "warning",
+            file=one.file,
+            line=one.line,
+        )
 
 
 def paths_on_host(found: Iterable[Configuration]) -> tuple[HostPath, ...]:

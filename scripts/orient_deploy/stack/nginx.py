@@ -162,7 +162,12 @@ def read_file(path: str, *, nginx: Nginx | None) -> Configuration:
     main = f"/etc/nginx/{name}"
     files = _Files(layout, root, "/etc/nginx", {}, official=False)
     text = files.text(main)
-    names = {one.name for one in statements(text.text)} if text else set()
+    if text is None or _PLACEHOLDER.search(text.text):
+        # Something else makes a configuration of it, or it is none that can be read.
+        return Configuration(
+            service="", directives=(), complete=False, known_image=False, prefix="/etc/nginx"
+        )
+    names = {one.name for one in statements(text.text)}
     if not names & {"events", "http", "stream", "mail"}:
         inner = f'include "{main}";'
         around = (
@@ -175,6 +180,9 @@ def read_file(path: str, *, nginx: Nginx | None) -> Configuration:
     return _configuration("", files, main, nginx, known_image=False, hidden=False)
 
 
+_PLACEHOLDER = re.compile(
+    r"\$\{[A-Z_][A-Z0-9_]*\}|\{\{|\{%|<%|<[a-z][\w-]*>|@[A-Z_]+@|%\(?[a-z_]+\)?%"
+)
 _OF_SERVER = {"location", "listen", "server_name", "return"}
 
 
@@ -311,7 +319,7 @@ def _configuration(
         loads = any(one.name == "load_module" for top in directives for one in top.walk())
         foreign = known_image and complete and not loads
         copy = Copy(folder / "copy", texts, includes)
-        refusals = copy.judged(main, nginx, foreign=foreign)
+        refusals = copy.judged(main, nginx, complete=complete, foreign=foreign)
     places = {
         path: files.find(path)
         for top in directives

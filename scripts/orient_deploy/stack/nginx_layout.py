@@ -67,7 +67,10 @@ class Layout:
         mounts = []
         for one in service.get("volumes") or ():
             source, target = str(one.get("source") or ""), str(one.get("target") or "")
-            sure = one.get("type") == "bind" and not _holds(source, stand_ins)
+            sure = one.get("type") == "bind" and not _holds(source + target, stand_ins)
+            # Where the target itself is not known, nothing beside it is.
+            while _holds(target, stand_ins):
+                target = posixpath.dirname(target)
             mounts.append(
                 _Mount(target=_norm(target), kind="bind" if sure else "unknown", source=source)
             )

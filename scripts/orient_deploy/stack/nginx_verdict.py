@@ -195,6 +195,7 @@ class Copy:
             for one in statements_of(text)
             if one.name == "upstream" and len(one.words) == 1
         }
+        self._hosts: list[str] = []  # those that addresses stand for in the copy
         self._now: dict[str, str] = {}
         for path, text in texts.items():
             edits = [
@@ -252,7 +253,7 @@ class Copy:
             log = re.match(r"syslog:server=([^,:;\s]+)", first.text)
             if log and not _ADDRESS.fullmatch(log[1]):
                 at = text.index("server=", first.start) + len("server=")
-                yield Edit(start=at, end=at + len(log[1]), text="127.0.0.1")
+                yield Edit(start=at, end=at + len(log[1]), text=self._address(log[1]))
 
     @staticmethod
     def _word(one: Statement, index: int, text: str) -> Edit:
@@ -267,11 +268,29 @@ class Copy:
             return
         scheme = word.text.find("://")
         at = text.index(host, word.start + (scheme + 3 if scheme >= 0 else 0))
-        yield Edit(start=at, end=at + len(host), text="127.0.0.1")
+        yield Edit(start=at, end=at + len(host), text=self._address(host))
 
-    def judged(self, main: str, nginx: Nginx | None, *, foreign: bool) -> list[Refusal]:
+    def _address(self, host: str) -> str:
+        """An address of this machine that stands for a host, each for one."""
+        if host not in self._hosts:
+            self._hosts.append(host)
+        index = self._hosts.index(host) % 2**16
+        return f"127.88.{index // 256}.{index % 256}"
+
+    def _with_hosts(self, message: str) -> str:
+        """The words of nginx with the hosts that addresses stand for."""
+        return re.sub(
+            r"127\.88\.(\d{1,3})\.(\d{1,3})",
+            lambda found: self._hosts[int(found[1]) * 256 + int(found[2])],
+            message,
+        )
+
+    def judged(
+        self, main: str, nginx: Nginx | None, *, complete: bool, foreign: bool
+    ) -> list[Refusal]:
         """Why nginx, or without one the parser, refuses the copy.
 
+        `complete`: no part is out of sight, which could define what another part uses.
         `foreign`: what the image's nginx knows is known, so a directive that is none of it can be
         called wrong.
         """
@@ -280,7 +299,7 @@ class Copy:
         if nginx is None:
             return self._by_the_parser(main)
         found: list[Refusal] = []
-        left_out = False
+        left_out = not complete
         for _ in range(ATTEMPTS_MAX):
             said = nginx.test(self._paths[main], self._folder)
             if not said:
@@ -288,7 +307,7 @@ class Copy:
             at = re.search(r" in (\S+):(\d+)$", said)
             path = self._by_copy.get(at[1], "") if at else ""
             line = int(at[2]) if at else 0
-            message = said[: at.start()] if at else said
+            message = self._with_hosts(said[: at.start()] if at else said)
             unknown = re.match(r'unknown directive "([^"]*)"', message)
             if unknown and path:
                 if foreign and (refusal := self._foreign(unknown[1], path, line, nginx)):
@@ -419,6 +438,9 @@ def _known_directives() -> Collection[str]:
     return list(DIRECTIVES)
 
 
+_NGINX_WORDS = ("listen ... ssl", "limit_except", "on", "off", "http", "https")
+
+
 def _mentions(word: str, wanted: str) -> bool:
     return bool(re.search(rf"{re.escape(wanted)}(?!\w)", word))
 
@@ -429,7 +451,12 @@ def _safe(message: str, committed: Collection[str]) -> str:
 
     def shown(found: re.Match[str]) -> str:
         word = found[1]
-        kept = len(word) < 2 or word in known or any(word in one for one in committed)
+        kept = (
+            len(word) < 2
+            or word in known
+            or word in _NGINX_WORDS
+            or any(word in one for one in committed)
+        )
         return found[0] if kept else '"…"'
 
     return re.sub(r'"([^"]*)"', shown, message)

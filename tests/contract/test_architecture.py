@@ -53,7 +53,7 @@ TYPES = {
     **dict.fromkeys(EDGES, frozenset[str]()),
     "advise": {"inputs.tree"},
     "secrets": {"config.model"},
-    "preflight": {"config.model"},
+    "preflight": {"config.model", "stack.nginx"},
     "plan": {"github.model", "inputs.images", "inputs.reads", "inputs.tree", "runner"},
 }
 PURE = ("inputs", "plan", "preflight")

@@ -1,4 +1,4 @@
-"""What is found in workspace packages: for every check a case that fires and one that nearly does."""
+"""What is found in workspace packages: for every check cases that fire and near misses."""
 
 from __future__ import annotations
 

@@ -275,7 +275,8 @@ def _unknown(found: Configuration, use: _Use, known: Collection[str]) -> Finding
     return Finding(
         check="nginx/upstream-unknown",
         subject=_shown(use),
-        severity=None if use.at_start else "warning",
+        # What is looked up with each request may be meant to be down, or joined by hand.
+        severity=None if use.at_start else "hint",
         message=f"{use.directive.name} of {found.service} names {_shown(use)}, which no service, "
         f"container or alias on its networks is called{consequence}",
         fix=f"Name a service of the stack, or give the one that is meant this alias.{meant}",

@@ -120,7 +120,7 @@ class Layout:
         """Paths of the container that an include with `*` finds among what is mounted, sorted, and
         whether no mount could hold more of them."""
         pattern = _norm(pattern)
-        static = posixpath.dirname(re.split(r"[*?\[]", pattern)[0].rstrip("/") + "x")
+        static = posixpath.dirname(re.split(r"[*?\[]", pattern)[0]) or "/"
         found: set[str] = set()
         complete = True
         for mount in self._mounts:

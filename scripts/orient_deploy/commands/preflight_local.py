@@ -8,12 +8,11 @@ complains of is not shown: it may quote a value from a file of variables.
 from __future__ import annotations
 
 import os
-import queue
+import select
 import shlex
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -33,9 +32,8 @@ if TYPE_CHECKING:
     from orient_deploy.runner.log import Style
 
 GRACE_S = 2.0  # that an ended command may take to clear up
-_LINE_BYTES = 65_536
+_CHUNK_BYTES = 65_536
 _POLL_S = 0.05
-_AFTER_END_S = 1.0  # how long what a command left running may still write
 MOST_BYTES = 32 * 1024 * 1024
 _LOCKS = (
     ("pnpm", "pnpm-lock.yaml"),
@@ -292,6 +290,8 @@ def _run(task: Task, root: str, context: Context, clock: Callable[[], float]) ->
             code = child.wait()
         finally:
             _end(child)
+            if child.stdout is not None:
+                child.stdout.close()
         took = clock() - began
         if code == 0:
             log.say(("green", f"Passed in {_time(took)}."))
@@ -303,28 +303,25 @@ def _run(task: Task, root: str, context: Context, clock: Callable[[], float]) ->
 
 def _lines(child: subprocess.Popen[bytes], stream: IO[bytes]) -> Iterator[str]:
     """What a command prints until it ends, not until all that it left running does."""
-    lines: queue.Queue[bytes | None] = queue.Queue(maxsize=1000)
-
-    def read() -> None:
-        with suppress(OSError, ValueError):
-            while data := stream.readline(_LINE_BYTES):
-                lines.put(data)
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    ended: float | None = None
+    place = stream.fileno()
+    rest = b""
+    last_look = False
     while True:
-        try:
-            data = lines.get(timeout=_POLL_S)
-        except queue.Empty:
-            if child.poll() is not None:
-                ended = ended or time.monotonic()
-                if time.monotonic() - ended > _AFTER_END_S:
-                    return
+        ready, _, _ = select.select([place], [], [], 0 if last_look else _POLL_S)
+        if not ready:
+            if last_look:
+                break
+            last_look = child.poll() is not None
             continue
-        if data is None:
-            return
-        yield data.decode("utf-8", "replace").rstrip("\r\n")
+        data = os.read(place, _CHUNK_BYTES)
+        if not data:
+            break
+        *lines, rest = (rest + data).split(b"\n")
+        if len(rest) > _CHUNK_BYTES:
+            lines, rest = [*lines, rest], b""
+        yield from (one.decode("utf-8", "replace").rstrip("\r") for one in lines)
+    if rest:
+        yield rest.decode("utf-8", "replace")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -7,6 +7,7 @@ A part stands between two markers, and the first one says what it is made of:
     <!-- generated: text of workflows-templates/deploy.yml -->
     <!-- generated: keys of scripts/orient_deploy/config/schema.json#image -->
     <!-- generated: flags of scripts/orient_deploy/commands/replay.py -->
+    <!-- generated: catalogue of scripts/orient_deploy/symptoms/catalogue.yml -->
     <!-- end of generated part -->
 
 Markdown is put in as it is, other text in a code block. Without arguments every Markdown file of
@@ -31,7 +32,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 END = "<!-- end of generated part -->"
 PART = re.compile(
-    r"^(?P<marker><!-- generated: (?P<kind>inputs|outputs|text|keys|flags) of (?P<path>\S+) -->)\n"
+    r"^(?P<marker><!-- generated: (?P<kind>inputs|outputs|text|keys|flags|catalogue)"
+    r" of (?P<path>\S+) -->)\n"
     r"(?:(?!<!-- generated: ).*\n)*?" + re.escape(END) + r"$",
     re.MULTILINE,
 )
@@ -94,6 +96,47 @@ def flag_table(path: str) -> str:
     return "\n".join(rows) + "\n"
 
 
+def catalogue_table(text: str) -> str:
+    """A table of what diagnose knows, per part of the way to production, in the file's order."""
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for entry in yaml.safe_load(text)["entries"]:
+        parts.setdefault(entry["where"], []).append(entry)
+    lines: list[str] = []
+    for where, entries in parts.items():
+        lines += [f"### {where}", ""]
+        lines += ["| id | what it looks like | cause | fix | cured by a rollback? |"]
+        lines += ["|---|---|---|---|---|"]
+        for entry in entries:
+            words = " or ".join(f"`` {_worded(one)} ``" for one in entry["signatures"][:2])
+            more = len(entry["signatures"]) - 2
+            words += f", and {more} more" if more > 0 else ""
+            cells = (
+                f"[`{entry['id']}`]({entry['reference']})",
+                f"{entry['title']}: {words}",
+                _holes_shown(entry["cause"]),
+                f"{_holes_shown(entry['fix'])} {_commands(entry['command'])}",
+                f"{entry['rollback']}: {_holes_shown(entry['because'])}",
+            )
+            lines.append(f"| {' | '.join(map(_cell, cells))} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _worded(signature: str) -> str:
+    """A signature as people read it: an ellipsis for what is different each time."""
+    plain = re.sub(r"\{(?:\*|[a-z-]+)(?::[a-z]+)?\}", "…", signature.strip("^$"))
+    return plain.replace("{{", "{").replace("}}", "}").strip()
+
+
+def _holes_shown(text: str) -> str:
+    return re.sub(r"\{([a-z][a-z-]*)\}", r"*\1*", text)
+
+
+def _commands(text: str) -> str:
+    lines = [re.sub(r"\{([a-z][a-z-]*)\}", r"<\1>", one) for one in text.strip().splitlines()]
+    return "<br>".join(f"`` {one} ``" for one in lines)
+
+
 def markdown_files(root: Path) -> list[Path]:
     """The Markdown files of the repository that git tracks or would track."""
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others"]
@@ -124,6 +167,8 @@ def _body(part: re.Match[str], root: Path) -> str:
     if part["kind"] == "flags":
         return f"\n{flag_table(path)}\n"
     text = (root / path).read_text(encoding="utf-8")
+    if part["kind"] == "catalogue":
+        return f"\n{catalogue_table(text)}\n"
     if part["kind"] == "keys":
         return f"\n{key_table(json.loads(text), fragment)}\n"
     if part["kind"] == "text":

@@ -47,6 +47,7 @@ EDGES = {
     "server": set(),
     "secrets": {"plan.report", "plan.wording", "stack.compose"},
     "stack": set(),
+    "symptoms": {"plan.report", "plan.wording"},
 }
 # What it may name besides, for type checkers only.
 TYPES = {
@@ -56,7 +57,7 @@ TYPES = {
     "preflight": {"config.model", "stack.nginx"},
     "plan": {"github.model", "inputs.images", "inputs.reads", "inputs.tree", "runner"},
 }
-PURE = ("inputs", "plan", "preflight")
+PURE = ("inputs", "plan", "preflight", "symptoms")
 # All that the pure rooms import besides: nothing that touches files, processes or networks.
 HARMLESS = {
     *("__future__", "bisect", "collections", "collections.abc", "dataclasses", "difflib"),

@@ -192,7 +192,7 @@ def _by_pnpm(files: Files, workspace: Workspace) -> Iterator[Finding]:
     text = _lock_text(files, workspace.lock_path)
     version = re.search(r"^lockfileVersion: '?(\d+)", text, re.MULTILINE)
     said = importers(text)
-    if said is None or not version or version[1] not in ("6", "9"):
+    if said is None or not version or version[1] not in ("6", "9") or "\n<<<<<<< " in f"\n{text}":
         return
     # A hook may change any manifest before it is compared.
     if any(join(workspace.root, name) in files for name in (".pnpmfile.cjs", ".pnpmfile.mjs")):
@@ -216,7 +216,7 @@ def _by_pnpm(files: Files, workspace: Workspace) -> Iterator[Finding]:
                 )
             continue
         peers = files.asks(folder, "peerDependencies")
-        difference = _difference(asked, said[inner], overridden | (peers.keys() - asked.keys()))
+        difference = _difference(asked, said[inner], overridden, peers)
         if difference:
             name, what = difference
             yield _finding(files, workspace.lock_path, folder, what, name)
@@ -247,10 +247,11 @@ def _difference(
     asked: Mapping[str, tuple[str, str]],
     said: Mapping[str, Locked],
     overridden: set[str],
+    peers: Mapping[str, str],
 ) -> tuple[str, str] | None:
-    """The first name that differs, and how."""
+    """The first name that differs, and how. Peers may have been installed besides."""
     for name in sorted({*asked, *said}):
-        if name in overridden:
+        if name in overridden or (name in peers and name not in asked):
             continue
         if name not in said:
             group, text = asked[name]
@@ -262,6 +263,8 @@ def _difference(
         group, text = asked[name]
         if said[name].specifier != text:
             return name, f"{name} is {text}, and the lockfile was made for {said[name].specifier}"
+        if said[name].group != group and name not in peers:
+            return name, f"{name} was moved to `{group}`"
     return None
 
 

@@ -19,11 +19,9 @@ from tests.machines.parts import as_root, part
 
 _TIMEOUT_S = 60
 _PRIVATE = (
-    'mount --bind "$0/hosts" /etc/hosts && mount --bind "$0/passwd" /etc/passwd'
-    ' && mount --bind "$0/group" /etc/group && mkdir -p /etc/nginx 2>/dev/null;'
-    " mount -t tmpfs none /run && mount -t tmpfs none /var/lib && mkdir -p /var/lib/nginx"
-    " && mount -t tmpfs none /var/log && mkdir /var/log/nginx"
-    ' && { test -d /etc/nginx || exit 99; } && mount --bind "$0/nginx" /etc/nginx && exec "$@"'
+    'mount --bind "$0" /etc && mount -t tmpfs none /run && mount -t tmpfs none /var/lib'
+    " && mkdir -p /var/lib/nginx && mount -t tmpfs none /var/log && mkdir /var/log/nginx"
+    ' && exec "$@"'
 )
 
 
@@ -43,23 +41,25 @@ def as_it_is(
     """What `nginx -t` objects to first ('' for nothing) when /etc/nginx holds `files`."""
     environment = nginx_environment(root=True)
     shared = part("nginx") / "etc/nginx"
-    place = folder / "nginx"
+    place = folder / "etc/nginx"
     for name in ("mime.types", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params"):
         _put(place / name, (shared / name).read_text())
     for name, text in files.items():
         _put(place / name, text)
-    _put(folder / "hosts", "".join(f"127.0.0.1 {one}\n" for one in ("localhost", *hosts)))
+    _put(folder / "etc/hosts", "".join(f"127.0.0.1 {one}\n" for one in ("localhost", *hosts)))
     accounts = ("root", "nginx", "nobody", "www-data")
     lines = "".join(
         f"{one}:x:{index}:{index}::/:/bin/false\n" for index, one in enumerate(accounts)
     )
-    _put(folder / "passwd", lines)
+    _put(folder / "etc/passwd", lines)
     _put(
-        folder / "group", "".join(f"{one}:x:{i}:\n" for i, one in enumerate((*accounts, "nogroup")))
+        folder / "etc/group",
+        "".join(f"{one}:x:{i}:\n" for i, one in enumerate((*accounts, "nogroup"))),
     )
+    _put(folder / "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
     command = as_root("unshare", "--mount", "--net", "env", "-i")
     command += [f"{key}={value}" for key, value in environment.items()]
-    command += ["sh", "-c", _PRIVATE, str(folder)]
+    command += ["sh", "-c", _PRIVATE, str(folder / "etc")]
     command += ["nginx", "-t", "-c", f"/etc/nginx/{main}", "-e", "stderr"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     if done.returncode == 0:

@@ -236,9 +236,9 @@ def judge_upstreams(
     networks = _networks(own, model)
     if networks is None:
         return  # another's network, whose names are not known
-    here = _names(model, networks)
+    here = _names(model, set(networks.values()))
     here_known = here.reachable | _local_names(own)
-    elsewhere = {name: _names(peer, networks) for name, peer in peers.items()}
+    elsewhere = {name: _names(peer, _joined(networks, peer)) for name, peer in peers.items()}
     strangers = _strangers(networks, model, peers)
     needs: dict[str, list[_Use]] = {}
     seen: set[tuple[str, bool]] = set()
@@ -392,11 +392,24 @@ def _real_name(key: str, network: Model, model: Model) -> str:
     return str(network.get("name") or f"{model.get('name') or ''}_{key}")
 
 
-def _names(model: Model, wanted: Mapping[str, str]) -> _Names:
-    """What the services of a stack are called on networks with the real names in `wanted`."""
+def _joined(networks: Mapping[str, str], peer: Model) -> set[str]:
+    """The real names that our networks may have in another stack.
+
+    Such as `docker_front` for our network `front`: our project may be called otherwise there.
+    """
+    theirs = [
+        _real_name(key, one or {}, peer)
+        for key, one in (peer.get("networks") or {}).items()
+        if (one or {}).get("external")
+    ]
+    same = {one for one in theirs if any(one.endswith(f"_{key}") for key in networks)}
+    return {*networks.values(), *same}
+
+
+def _names(model: Model, real: Collection[str]) -> _Names:
+    """What the services of a stack are called on networks with these real names."""
     reachable: set[str] = set()
     others: dict[str, str] = {}
-    real = set(wanted.values())
     for name, service in (model.get("services") or {}).items():
         networks = _networks(service, model) or {}
         names = {name, str(service.get("container_name") or name)}

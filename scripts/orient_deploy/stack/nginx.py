@@ -406,6 +406,8 @@ def _expanded(
 
     def convert(found: Iterable[Model]) -> Iterator[Directive]:
         for one in found:
+            if one["directive"] == "#":
+                continue  # a comment between the words of a statement
             arguments = tuple(one["args"])
             if one["directive"] == "include" and len(arguments) == 1:
                 for other in includes.get((path, arguments[0]), ()):

@@ -38,7 +38,8 @@ def diagnosis_message(one: Diagnosis) -> str:
 
 def diagnosis_title(one: Diagnosis) -> str:
     """What is wrong, and whose fault it is."""
-    return f"{one.title} ({one.service})" if one.service else one.title
+    is_named = not one.service or one.service in one.title.split()
+    return one.title if is_named else f"{one.title} ({one.service})"
 
 
 def diagnosis_markdown(

@@ -6,6 +6,7 @@ Gathers the facts, hands each group of them to its checks, and tells what they f
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
 
 OUTPUTS = ("passed", "errors", "warnings", "findings")
 
+# Of a variable without a value: the finding of the file says more than that of the compose files.
+SAYS_MORE = frozenset(
+    ("environment/required-missing", "environment/required-empty", "environment/suffix-missing")
+)
 FAIL_ON = ("error", "warning", "never")
 MOST_FINDINGS = 100  # in the output; the summary has them all
 MOST_BYTES = 32 * 1024 * 1024  # of a file; a lockfile of a large monorepo has 3 MB
@@ -260,9 +265,9 @@ def _compose(run_of: Run, stacks: Sequence[Stack], opened: Repository | None) ->
             of_one = look_at_variables(
                 compose, run_of.root, stack.looked, stack.text, run_of.config
             )
-        told = {one.subject for one in of_one if one.check == "environment/suffix-missing"}
+        told = {one.subject for one in of_one if one.check in SAYS_MORE}
         if "compose" in run_of.groups:
-            unset = "compose/variable-unset"  # the other finding says more
+            unset = "compose/variable-unset"
             of_one += [
                 one
                 for one in stack.looked.findings
@@ -426,8 +431,9 @@ def _base(run_of: Run, place: Environment | None, opened: Repository) -> str:
     """
     inputs, context = run_of.inputs, run_of.context
     if inputs.base:
-        commit = inputs.base if len(inputs.base) in (40, 64) else ""
-        commit = commit or opened.commit(inputs.base)
+        commit = _tip(opened, inputs.base)
+        if not commit and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", inputs.base):
+            commit = inputs.base
         if commit:
             opened.obtain(Want(commit))
         if not commit or not opened.has(commit):
@@ -445,10 +451,17 @@ def _base(run_of: Run, place: Environment | None, opened: Repository) -> str:
         api_url = context.env.get("GITHUB_API_URL") or GITHUB_API
         deployment = last_deployment(api_url, run_of.repository, place.name, inputs.token)
         commit = deployment.commit if deployment else ""
-    commit = commit or opened.commit("HEAD^")
+    if not commit:
+        head = _tip(opened, "HEAD")
+        commit = next(iter(opened.parents(head)), "") if head and opened.has(head) else ""
     if commit:
         opened.obtain(Want(commit))
     return commit if commit and opened.has(commit) else ""
+
+
+def _tip(opened: Repository, name: str) -> str:
+    """The commit that a name stands for in the checkout, or ''."""
+    return opened.checkout.tip(opened.git, name) if opened.checkout else ""
 
 
 @contextmanager

@@ -207,11 +207,7 @@ def _refusal(project: Project) -> Iterator[Finding]:
     file, line = project.refused_at
     fix = _renamed_fix(project) if "neither an image" in project.refused else ""
     check, subject, message = "compose/invalid", project.files[0], project.refused
-    if required := re.fullmatch(r"the required variable (\w+) has no value", message):
-        check, subject = "compose/variable-unset", required[1]
-        message += f" in {project.variables}" if project.variables else ""
-        file, line = project.place_of(subject)
-    elif twice := re.fullmatch(r"(\S+) and another service .* the container name (\S+)", message):
+    if twice := re.fullmatch(r"(\S+) and another service .* the container name (\S+)", message):
         check, subject = "compose/container-name-twice", twice[2]
     yield Finding(
         check=check,
@@ -230,6 +226,17 @@ def _renamed_fix(project: Project) -> str:
 
 
 def _unset(project: Project) -> Iterator[Finding]:
+    for name in project.missing:
+        file, line = project.place_of(name)
+        yield Finding(
+            check="compose/variable-unset",
+            subject=name,
+            message=f"{name} has no value in {project.variables}, and Compose refuses to go on "
+            "without one",
+            fix="Set it in the file of variables.",
+            file=file,
+            line=line,
+        )
     for name in project.unset:
         file, line = project.place_of(name)
         yield Finding(

@@ -81,6 +81,7 @@ _OTHERWISE = "Compose does not say why in words that could be shown"
 _UNSET = re.compile(rb'The \\"([A-Za-z_][A-Za-z0-9_]*)\\" variable is not set')
 _WARNING = re.compile(rb"level=warning")
 _OBSOLETE_VERSION = b"attribute `version` is obsolete"
+_MOST_MISSING = 50  # names that are told; each costs a run of Compose
 _FIRST_STAND_IN = 10_000  # is a port, a tag, a name: what a variable may be used for
 
 Model = Mapping[str, Any]
@@ -107,6 +108,7 @@ class Project:
     stand_ins: frozenset[str] = frozenset()  # values that were made up where nothing is known
     refused: str = ""  # why Compose does not take it
     refused_at: tuple[str, int] = ("", 0)
+    missing: tuple[str, ...] = ()  # names that must have a value, and have none
     unset: tuple[str, ...] = ()  # names in the compose files that have no value and no default
     unset_in_variables: int = 0  # how many the file of variables refers to likewise
     other_warnings: int = 0
@@ -186,10 +188,20 @@ def resolve(
         if variables
         else "".join(f"{one}={value}\n" for one, value in stand_ins.items())
     )
-    with readable(content) as env_file, _without_env_files(raw) as reset:
-        arguments = ["--env-file", env_file, *begin, *listed, *reset]
-        arguments += [part for one in profiles for part in ("--profile", one)]
-        code, out, err = compose.ask([*arguments, "config", "--format", "json"])
+    missing: list[str] = []
+    with _without_env_files(raw) as reset:
+        arguments = [*begin, *listed, *reset, *(p for one in profiles for p in ("--profile", one))]
+        while True:
+            with readable(content) as env_file:
+                asked = ["--env-file", env_file, *arguments, "config", "--format", "json"]
+                code, out, err = compose.ask(asked)
+            name_of = _missing(err) if code else ""
+            if not name_of or name_of in missing or len(missing) == _MOST_MISSING:
+                break
+            # It is told, and the rest is looked at as if it were there.
+            missing.append(name_of)
+            stand_ins[name_of] = str(_FIRST_STAND_IN + len(stand_ins))
+            content += f"\n{name_of}={stand_ins[name_of]}\n"
     model = parse_model(out) if not code else None
     reason, at = _refusal(err, known, places) if model is None else ("", ("", 0))
     unset = {one.decode() for one in _UNSET.findall(err)} - stand_ins.keys()
@@ -205,11 +217,18 @@ def resolve(
         stand_ins=frozenset(stand_ins.values()),
         refused=reason,
         refused_at=at,
+        missing=tuple(missing),
         unset=tuple(sorted(unset & written)),
         unset_in_variables=len(unset - written),
         other_warnings=len(_WARNING.findall(err)) - len(_UNSET.findall(err)) - obsolete,
         has_version=bool(obsolete),
     )
+
+
+def _missing(err: bytes) -> str:
+    """The name of a required variable for whose lack Compose refuses, or ''."""
+    found = re.search(rb"required variable ([A-Za-z_]\w*) is missing a value", err)
+    return found[1].decode() if found else ""
 
 
 def _refusal(err: bytes, known: str, places: Places) -> tuple[str, tuple[str, int]]:

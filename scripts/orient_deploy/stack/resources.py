@@ -73,8 +73,8 @@ class Mount:
 def published_ports(services: Mapping[str, Model]) -> list[Port]:
     """The ports of the host with a number; of a range Docker takes one that is free.
 
-    >>> [str(one) for one in published_ports({"a": {"ports": [{"published": "53", "protocol": "udp"},
-    ...     {"published": "8000-8009"}]}})]
+    >>> ports = [{"published": "53", "protocol": "udp"}, {"published": "8000-8009"}]
+    >>> [str(one) for one in published_ports({"a": {"ports": ports}})]
     ['0.0.0.0:53/udp']
     """
     found = []

@@ -149,8 +149,12 @@ def read_service(
             return None
         made[main] = Text(text=_IMAGE_MAIN, file="")
         hidden |= not official
-    known = official and plain and not layout.below("/docker-entrypoint.d")
-    files = _Files(layout, root, prefix, made, official=official)
+    # A script at its start may write files; a loop around nginx, as certbot's users have, does not.
+    scripted = layout.below("/docker-entrypoint.d") or not (
+        plain or "nginx" in " ".join((*entrypoint, *command))
+    )
+    known = official and plain and not scripted
+    files = _Files(layout, root, prefix, made, official=official and not scripted, known=known)
     return _configuration(name, files, main, nginx, known_image=known, hidden=hidden)
 
 
@@ -261,9 +265,11 @@ class _Files:
         made: Mapping[str, Text],
         *,
         official: bool,
+        known: bool = False,
     ) -> None:
+        """`official`: what else is in the image matters to nobody; `known`: it is known."""
         self._layout, self._root, self._made = layout, root, made
-        self._official = official
+        self._official, self._known = official, known
         self.prefix = prefix
         self.absent: set[str] = set()
 
@@ -296,7 +302,7 @@ class _Files:
         if self.text(path) is not None:
             return [path], True
         kind = self._layout.find(path).kind
-        if kind == "absent" or (kind == "unmounted" and self._official):
+        if kind == "absent" or (kind == "unmounted" and self._known):
             self.absent.add(path)
         return [], False
 

@@ -115,6 +115,28 @@ def test_an_included_file_has_to_be_somewhere(
     assert ids(found) == [("nginx/include-missing", each) for each in expected]
 
 
+LOOP = ["/bin/sh", "-c", "while :; do sleep 6h; nginx -s reload; done & nginx -g 'daemon off;'"]
+
+
+@pytest.mark.parametrize(
+    ("web", "expected"),
+    [
+        pytest.param({"command": LOOP}, ["nginx/upstream-unknown"], id="a-loop-around-nginx"),
+        pytest.param({"entrypoint": ["/start.sh"]}, [], id="a-script"),
+        pytest.param({"command": ["sh", "-c", "envsubst <a >b; nginx"]}, [], id="a-template"),
+    ],
+)
+def test_what_writes_files_at_its_start_keeps_them_out_of_sight(
+    web: Mapping[str, Any], expected: list[str], tmp_path: Path
+) -> None:
+    text = passing("http://nobody") + server("listen 81;\ninclude snippets/made.conf;")
+    alone = passing("http://nobody")
+    one = model(tmp_path, web=web)
+
+    assert [each.check for each in seen(tmp_path, {"site.conf": alone}, one).findings] == expected
+    assert seen(tmp_path, {"site.conf": text}, one).findings == ()
+
+
 def test_an_include_is_followed_as_it_is_in_the_container(tmp_path: Path) -> None:
     mounts = {SITE: "a/site.conf", "/etc/nginx/snippets": "b"}
     files = {"a/site.conf": server("include snippets/*.inc;"), "b/x.inc": "\ngzip yes;\n"}

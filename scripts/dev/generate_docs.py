@@ -8,6 +8,7 @@ A part stands between two markers, and the first one says what it is made of:
     <!-- generated: keys of scripts/orient_deploy/config/schema.json#image -->
     <!-- generated: flags of scripts/orient_deploy/commands/replay.py -->
     <!-- generated: catalogue of scripts/orient_deploy/symptoms/catalogue.yml -->
+    <!-- generated: checks of scripts/orient_deploy/preflight/checks.py#compose -->
     <!-- end of generated part -->
 
 Markdown is put in as it is, other text in a code block. Without arguments every Markdown file of
@@ -32,7 +33,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 END = "<!-- end of generated part -->"
 PART = re.compile(
-    r"^(?P<marker><!-- generated: (?P<kind>inputs|outputs|text|keys|flags|catalogue)"
+    r"^(?P<marker><!-- generated: (?P<kind>inputs|outputs|text|keys|flags|catalogue|checks)"
     r" of (?P<path>\S+) -->)\n"
     r"(?:(?!<!-- generated: ).*\n)*?" + re.escape(END) + r"$",
     re.MULTILINE,
@@ -93,6 +94,20 @@ def flag_table(path: str) -> str:
         f"| `--{field.name.replace('_', '-')}` | {_cell(field.metadata['help'])} |"
         for field in fields(module.Inputs)
     ]
+    return "\n".join(rows) + "\n"
+
+
+def check_table(group: str) -> str:
+    """A table of the checks of preflight in a group, in their order."""
+    sys.path[:0] = [str(ROOT / "scripts")]
+    from orient_deploy.preflight.checks import CHECKS, group_of
+
+    rows = ["| check | weight | what is found, and what it does | what to do |"]
+    rows += ["|---|---|---|---|"]
+    for check in CHECKS.values():
+        if group_of(check.id) == group:
+            what = f"**{check.title}.** {check.why}"
+            rows.append(f"| `{check.id}` | {check.severity} | {_cell(what)} | {_cell(check.fix)} |")
     return "\n".join(rows) + "\n"
 
 
@@ -166,6 +181,8 @@ def _body(part: re.Match[str], root: Path) -> str:
     path, _, fragment = part["path"].partition("#")
     if part["kind"] == "flags":
         return f"\n{flag_table(path)}\n"
+    if part["kind"] == "checks":
+        return f"\n{check_table(fragment)}\n"
     text = (root / path).read_text(encoding="utf-8")
     if part["kind"] == "catalogue":
         return f"\n{catalogue_table(text)}\n"

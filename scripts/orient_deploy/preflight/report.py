@@ -62,7 +62,7 @@ def preflight_lines(judged: Judged, looked: Looked, checks: Mapping[str, Check])
                 ("dim", visible(f"  {_where(one)}" if _where(one) else "")),
             )
         )
-        lines.append((f"          {visible(sentence(_with_environment(one)))}",))
+        lines.append((f"          {visible(_told(one, looked))}",))
         lines.append(("          ", ("green", "fix"), f": {visible(_fix(one, checks))}"))
         if one.command:
             lines.append((f"               {visible(one.command)}",))
@@ -88,10 +88,10 @@ def preflight_markdown(judged: Judged, looked: Looked, checks: Mapping[str, Chec
         those = [one for one in judged.findings if one.severity == severity]
         if those:
             lines += [f"#### {_DOTS[severity]} {plural(len(those), severity)}", ""]
-            lines += _table(those, checks)
+            lines += _table(those, looked, checks)
     hints = [one for one in judged.findings if one.severity == "hint"]
     if hints:
-        lines += _folded(plural(len(hints), "hint"), _table(hints, checks))
+        lines += _folded(plural(len(hints), "hint"), _table(hints, looked, checks))
     if judged.accepted:
         lines += _folded(f"{len(judged.accepted)} accepted", _accepted_table(judged.accepted))
     groups = ", ".join(looked.groups)
@@ -99,10 +99,10 @@ def preflight_markdown(judged: Judged, looked: Looked, checks: Mapping[str, Chec
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _table(findings: Sequence[Finding], checks: Mapping[str, Check]) -> list[str]:
+def _table(findings: Sequence[Finding], looked: Looked, checks: Mapping[str, Check]) -> list[str]:
     lines = ["| what | where | what to do |", "|---|---|---|"]
     for one in findings[:ROWS_SHOWN]:
-        what = f"**{prose(checks[one.check].title)}**<br>{prose(sentence(_with_environment(one)))}"
+        what = f"**{prose(checks[one.check].title)}**<br>{prose(_told(one, looked))}"
         what += f"<br><sub>{code(one.check)}</sub>"
         command = f"<br>{code(one.command)}" if one.command else ""
         where = code(_where(one)) if _where(one) else ""
@@ -124,8 +124,10 @@ def _folded(title: str, lines: Sequence[str]) -> list[str]:
     return [f"<details><summary>{title}</summary>", "", *lines, "</details>", ""]
 
 
-def _with_environment(one: Finding) -> str:
-    return f"{one.environment}: {one.message}" if one.environment else one.message
+def _told(one: Finding, looked: Looked) -> str:
+    """The message, with the environment where there are several."""
+    of = f"{one.environment}: " if one.environment and len(looked.environments) > 1 else ""
+    return sentence(f"{of}{one.message}")
 
 
 def _where(one: Finding) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,3 +96,20 @@ def test_a_good_build_asks_nothing(
 
     assert ran.results == {"build": "success"}, ran.text
     assert github.journal == []
+
+
+def test_the_reading_of_logs_is_measured(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    script = act.ROOT / "benchmarks" / "diagnose.py"
+
+    done = subprocess.run(
+        [sys.executable, script, "--runs", "1", "--mib", "4", f"--json={figures}"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 0
+    assert "nothing known: × 4 long" in done.stdout
+    assert json.loads(figures.read_text())["runs"]["each line told 4"][0]["wall_s"] > 0

@@ -8,15 +8,17 @@ without what looks like a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from orient_deploy.symptoms.catalogue import Catalogue, Entry, filled, filled_command
 from orient_deploy.symptoms.signature import Found, Signature
 
 LINE_MAX_BYTES = 64 * 1024
 EXCERPT_MAX = 300
-BLOCK_BYTES = 1024 * 1024  # what is searched at once
+BLOCK_BYTES = 128 * 1024  # what is searched at once: it stays in the processor's cache
+KEY_BYTES = 8  # what anchors share; a block without it is searched for none of them
 # After so many lines a signature has said what it can say of a source.
 LINES_MAX = 10_000
 # Of one entry, so many are told apart; a log that names a million hosts has one cause.
@@ -110,10 +112,14 @@ class Matcher:
         self._streams: dict[Source, _Stream] = {}
         self._found: dict[tuple[str, tuple[tuple[str, str], ...], str], Diagnosis] = {}
         self._apart: dict[str, int] = {}
-        self._anchors: dict[bytes, list[tuple[Entry, Signature]]] = {}
+        anchors: dict[bytes, list[tuple[Entry, Signature]]] = {}
         for entry in catalogue.entries:
             for signature in entry.signatures:
-                self._anchors.setdefault(signature.anchor, []).append((entry, signature))
+                anchors.setdefault(signature.anchor, []).append((entry, signature))
+        self._keys = [
+            (key, [(anchor, anchors[anchor]) for anchor in those])
+            for key, those in _shared(tuple(anchors)).items()
+        ]
 
     def feed(self, source: Source, data: bytes) -> None:
         """The next bytes of a source, cut anywhere."""
@@ -176,7 +182,7 @@ class Matcher:
         if b'\\"' in plain:  # a program that logs JSON
             plain = plain.replace(b'\\"', b'"')
         hits: list[tuple[int, Entry, Signature]] = []
-        for anchor, wanted in self._anchors.items():
+        for anchor, wanted in self._present(plain):
             at = plain.find(anchor)
             if at < 0:
                 continue
@@ -196,6 +202,12 @@ class Matcher:
                 self._judge(source, stream, entry, signature, line, stream.lines + number + 1)
         stream.lines += block.count(b"\n") if ended else 0
 
+    def _present(self, block: bytes) -> Iterator[tuple[bytes, list[tuple[Entry, Signature]]]]:
+        """The anchors that the block may hold."""
+        for key, those in self._keys:
+            if key in block:
+                yield from those
+
     def _judge(
         self,
         source: Source,
@@ -205,9 +217,14 @@ class Matcher:
         line: str,
         number: int,
     ) -> None:
+        # Most of what holds an anchor is not it, and is left as soon as that is known.
+        if any(one in line for one in entry.unless):
+            return
+        if not signature.at_start and signature.find(line) is None:
+            return
         container, text = _bare(line)
         found = signature.find(text)
-        if found is None or any(one in text for one in entry.unless):
+        if found is None:
             return
         stream.counts[signature] = stream.counts.get(signature, 0) + 1
         taken = tuple((name, without_secrets(value)) for name, value in found.captures)
@@ -302,6 +319,27 @@ def _bare(line: str) -> tuple[str, str]:
 def _without(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.match(text)
     return text[found.end() :] if found else text
+
+
+@lru_cache(maxsize=4)
+def _shared(anchors: tuple[bytes, ...]) -> Mapping[bytes, list[bytes]]:
+    """Each anchor under a piece that it shares with as many others as can be, or under itself."""
+    holders: dict[bytes, set[bytes]] = {}
+    for anchor in anchors:
+        for start in range(len(anchor) - KEY_BYTES + 1):
+            holders.setdefault(anchor[start : start + KEY_BYTES], set()).add(anchor)
+    keys: dict[bytes, list[bytes]] = {}
+    left = set(anchors)
+    while left:
+        key = max(holders, key=lambda one: (len(holders[one]), one), default=b"")
+        those = holders.pop(key, set())
+        if len(those) < 2:
+            break
+        keys[key] = sorted(those)
+        left -= those
+        for others in holders.values():
+            others -= those
+    return {**keys, **{anchor: [anchor] for anchor in sorted(left)}}
 
 
 def _lines_with(block: bytes, anchor: bytes, at: int) -> Iterator[int]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from posixpath import basename, dirname, join, normpath
+from posixpath import basename, join, normpath
 from typing import TYPE_CHECKING, Any
 
 from orient_deploy.inputs.dockerfile import Dockerfile, Instruction, parse
 from orient_deploy.inputs.workspace import MANIFEST, Workspace
 from orient_deploy.preflight.files import Files, line_of
 from orient_deploy.preflight.finding import Check, Finding
+from orient_deploy.preflight.tsconfig import declares, mapped, of_build
 
 if TYPE_CHECKING:
     from orient_deploy.config.model import Image
@@ -163,7 +164,7 @@ def _imports(files: Files, workspace: Workspace) -> list[Import]:
                         rest=f"/{rest}" if rest else "",
                         path=path,
                         line=text.count("\n", 0, one.start("quote")) + 1,
-                        is_type=re.match(r"(?:im|ex)port\s+type\b", statement) is not None,
+                        is_type=_is_type(statement),
                     )
                 )
     return found
@@ -173,6 +174,21 @@ def _statement(text: str, at: int) -> str:
     """What stands before a place, from the last `import` or `export` on."""
     start = max(text.rfind("import", 0, at), text.rfind("export", 0, at))
     return text[start:at] if start >= 0 else ""
+
+
+def _is_type(statement: str) -> bool:
+    """Whether an import may be of types only, which no compiler keeps.
+
+    >>> _is_type("import { Log, type run } from "), _is_type("import { log } from ")
+    (True, False)
+    """
+    if re.match(r"(?:im|ex)port\s+type\b", statement):
+        return True
+    named = re.match(r"import\s*\{([^}]*)\}\s*from", statement)
+    if not named:
+        return False
+    names = [one.strip() for one in named[1].split(",") if one.strip()]
+    return all(re.match(r"type\s|[A-Z][a-z0-9]", one) for one in names)
 
 
 # --- what a package offers
@@ -255,8 +271,7 @@ def _no_export(
 ) -> Iterator[Finding]:
     manifest = files.manifest(folder)
     path = join(folder, MANIFEST)
-    if _is_mapped(files, name):
-        return
+    imports = [one for one in imports if not _is_mapped(files, one)]
     if "exports" in manifest:
         for rest in dict.fromkeys(one.rest for one in imports if not one.is_type):
             key = f".{rest}"
@@ -299,12 +314,22 @@ def _no_export(
     )
 
 
-def _is_mapped(files: Files, name: str) -> bool:
-    """Whether settings of a compiler or a bundler may lead an import of the package elsewhere."""
-    scope = f"{name.partition('/')[0]}/*" if name.startswith("@") else name
+def _is_mapped(files: Files, one: Import) -> bool:
+    """Whether settings of a compiler or a bundler may lead an import elsewhere.
+
+    What `tsc` alone compiles is led by its own tsconfig.json, and by nothing else.
+    """
+    names = {one.name, f"{one.name}/*", f"{one.name}{one.rest}", "*"}
+    names.add(f"{one.name.partition('/')[0]}/*" if one.name.startswith("@") else "")
+    folder = files.package_folder(one.path) or ""
+    build = files.scripts(folder).get("build", "")
+    if re.search(r"\btsc\b", build) and not _BUNDLER.search(build) and "alias" not in build:
+        known = mapped(files, of_build(files, folder, build))
+        if known is not None:
+            return bool(known & names)
     for path in _mapping_files(files):
         text = files.text(path)
-        if (name in text or scope in text) and re.search(
+        if any(name in text for name in names if len(name) > 1) and re.search(
             r"paths|alias|moduleNameMapper|resolve", text
         ):
             return True
@@ -323,7 +348,14 @@ def _mapping_files(files: Files) -> list[str]:
 
 
 def _no_types(files: Files, folder: str, name: str, imports: Sequence[Import]) -> Iterator[Finding]:
-    by = next((one for one in imports if _TYPESCRIPT.search(one.path) and not one.rest), None)
+    by = next(
+        (
+            one
+            for one in imports
+            if _TYPESCRIPT.search(one.path) and not one.rest and not _is_mapped(files, one)
+        ),
+        None,
+    )
     manifest = files.manifest(folder)
     entries = entries_of(files, folder)
     if by is None or not entries or any(_TYPESCRIPT.search(one) for one in entries):
@@ -331,7 +363,7 @@ def _no_types(files: Files, folder: str, name: str, imports: Sequence[Import]) -
     if any(exists(files, one) for one in entries):
         return  # written in JavaScript, by hand
     sources = [one for one in files.sources(folder) if _TYPESCRIPT.search(one)]
-    if not sources or _is_mapped(files, name):
+    if not sources:
         return
     types = next(
         (one for key in ("types", "typings") if isinstance(one := manifest.get(key), str)), ""
@@ -343,10 +375,10 @@ def _no_types(files: Files, folder: str, name: str, imports: Sequence[Import]) -
     path = join(folder, MANIFEST)
     if re.search(r"\btsc\b", build) and not _BUNDLER.search(build):
         if "--declaration" in build or " -d" in build:
-            declares: bool | None = True
+            declared: bool | None = True
         else:
-            declares = _declares(files, folder, build)
-        if declares is False:
+            declared = declares(files, of_build(files, folder, build))
+        if declared is False:
             yield Finding(
                 check=NO_TYPES.id,
                 subject=name,
@@ -373,41 +405,6 @@ def _has_types(exports: Any) -> bool:
     if isinstance(exports, dict):
         return "types" in exports or any(_has_types(one) for one in exports.values())
     return isinstance(exports, list) and any(_has_types(one) for one in exports)
-
-
-def _declares(files: Files, folder: str, build: str) -> bool | None:
-    """Whether the compiler makes declarations by its settings; None: that cannot be told."""
-    given = re.search(r"(?:-p|--project|-b|--build)\s+(\S+)", build)
-    path = normpath(join(folder, given[1])) if given else join(folder, "tsconfig.json")
-    if files.has_folder(path):
-        path = join(path, "tsconfig.json")
-    return declares(files, path)
-
-
-def declares(files: Files, path: str) -> bool | None:
-    """What a tsconfig.json, with those it extends, says of declarations."""
-    pending, seen = [path], set()
-    while pending:
-        path = pending.pop(0)
-        said = files.json(path, comments=True)
-        if path in seen or not isinstance(said, dict):
-            return None
-        seen.add(path)
-        options = said.get("compilerOptions")
-        options = options if isinstance(options, dict) else {}
-        if options.get("composite") is True:
-            return True
-        if "declaration" in options:
-            return bool(options["declaration"])
-        if said.get("references") and not said.get("include") and said.get("files") == []:
-            return None
-        extends = said.get("extends", [])
-        for one in [extends] if isinstance(extends, str) else extends:
-            if not isinstance(one, str) or not one.startswith("."):
-                return None
-            found = normpath(join(dirname(path), one))
-            pending.append(found if found.endswith(".json") else f"{found}.json")
-    return False
 
 
 # --- what an image runs

@@ -334,7 +334,7 @@ def look_into(files: Files, images: Sequence[Image], reads: Mapping[str, Reads])
         if content is None:
             continue
         instructions = parse(content).instructions
-        for one in _copied(image, instructions):
+        for one in _copied(files, image, instructions):
             found.setdefault((one.subject, one.file), one)
         taken = reads.get(image.name)
         if taken is not None and not taken.widened:
@@ -345,7 +345,7 @@ def look_into(files: Files, images: Sequence[Image], reads: Mapping[str, Reads])
     return list(found.values())[:MOST_FINDINGS]
 
 
-def _copied(image: Image, instructions: Sequence[Instruction]) -> Iterator[Finding]:
+def _copied(files: Files, image: Image, instructions: Sequence[Instruction]) -> Iterator[Finding]:
     final = _final_stages(instructions, image.target)
     for at, one in enumerate(instructions):
         if one.keyword not in ("COPY", "ADD") or one.values("from"):
@@ -358,6 +358,8 @@ def _copied(image: Image, instructions: Sequence[Instruction]) -> Iterator[Findi
             name = basename(source.rstrip("*"))
             if is_remote(source) or not _ENV_FILE.fullmatch(name) or _EXAMPLE.search(name):
                 continue
+            if _is_made_of_an_example(files, name):
+                continue
             yield Finding(
                 check=ENV_IN_IMAGE.id,
                 subject=f"{image.dockerfile}:{source}",
@@ -366,6 +368,14 @@ def _copied(image: Image, instructions: Sequence[Instruction]) -> Iterator[Findi
                 line=one.line,
                 severity=None if at in final else "hint",
             )
+
+
+def _is_made_of_an_example(files: Files, name: str) -> bool:
+    """Whether a workflow copies an example to a file of that name before it builds."""
+    made = re.compile(
+        rf"\b(?:cp|mv)\s+(?:-\w+\s+)*\S*(?:example|sample|template)\S*\s+\S*{re.escape(name)}(?!\S)"
+    )
+    return any(made.search(files.text(path)) for path in files.below(".github"))
 
 
 def _final_stages(instructions: Sequence[Instruction], target: str) -> set[int]:

@@ -14,7 +14,8 @@ from orient_deploy.inputs.images import read_images
 from orient_deploy.preflight import packages
 from orient_deploy.preflight.files import Files
 from orient_deploy.preflight.finding import Finding
-from orient_deploy.preflight.packages import declares, runs_plain_node, targets
+from orient_deploy.preflight.packages import runs_plain_node, targets
+from orient_deploy.preflight.tsconfig import declares, mapped
 
 Contents = Mapping[str, str | dict[str, Any]]
 DOCKERFILE = """\
@@ -136,10 +137,32 @@ def test_a_workspace_in_order_says_nothing() -> None:
         pytest.param(
             {
                 **main("import '@orient/core/logger';\n"),
-                "tsconfig.json": '{"compilerOptions": {"paths": {"@orient/core/*": ["x/*"]}}}',
+                "packages/web/tsconfig.json": '{"compilerOptions": {"paths": '
+                '{"@orient/core/*": ["x/*"]}}}',
             },
             "",
             id="led-elsewhere",
+        ),
+        pytest.param(
+            {
+                **main("import '@orient/core/logger';\n"),
+                "packages/web/tsconfig.json": "{}",
+                "tsconfig.json": '{"compilerOptions": {"paths": {"@orient/core/*": ["x/*"]}}}',
+            },
+            "@orient/core/logger",
+            id="only-others-are-led-elsewhere",
+        ),
+        pytest.param(
+            {
+                **main("import '@orient/core/logger';\n"),
+                "packages/web/package.json": {**WEB, "scripts": {"build": "vite build"}},
+                "packages/web/vite.config.ts": "resolve: { alias: { '@orient/core': x } }",
+            },
+            "",
+            id="led-elsewhere-by-a-bundler",
+        ),
+        pytest.param(
+            main("import { Logger } from '@orient/core/logger';\n"), "", id="maybe-only-a-type"
         ),
         pytest.param(
             {
@@ -299,6 +322,37 @@ def test_a_circle_of_settings_ends() -> None:
     files = files_of({"a.json": '{"extends": "./b"}', "b.json": '{"extends": "./a"}'})
 
     assert declares(files, "a.json") is None
+    assert mapped(files, "a.json") is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "made", "names"),
+    [
+        pytest.param({"a.json": "{}"}, False, set(), id="nothing"),
+        pytest.param({}, None, None, id="none"),
+        pytest.param({"a.json": "{"}, None, None, id="no-json"),
+        pytest.param(
+            {
+                "a.json": '{"extends": ["./b", "./c.json"], "compilerOptions": {}}',
+                "b.json": '{"compilerOptions": {"declaration": true, "paths": {"x": []}}}',
+                "c.json": '{"compilerOptions": {"declaration": false}}',
+            },
+            False,
+            {"x"},
+            id="the-last-wins",
+        ),
+        pytest.param(
+            {"a.json": '{"files": [], "references": [{"path": "b"}]}'}, None, None, id="references"
+        ),
+    ],
+)
+def test_settings_of_the_compiler(
+    texts: dict[str, str], made: bool | None, names: set[str] | None
+) -> None:
+    files = files_of(texts)
+
+    assert declares(files, "a.json") is made
+    assert mapped(files, "a.json") == names
 
 
 # --- source

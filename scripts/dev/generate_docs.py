@@ -148,8 +148,8 @@ def _holes_shown(text: str) -> str:
 
 
 def _commands(text: str) -> str:
-    lines = [re.sub(r"\{([a-z][a-z-]*)\}", r"<\1>", one) for one in text.strip().splitlines()]
-    return "<br>".join(f"`` {one} ``" for one in lines)
+    named = re.sub(r"\{([a-z][a-z-]*)\}", lambda hole: hole[1].upper(), text.strip())
+    return "<br>".join(f"`` {one} ``" for one in named.splitlines())
 
 
 def markdown_files(root: Path) -> list[Path]:

@@ -138,12 +138,7 @@ def _said(run: Run, words: str, row: Sequence[str], names: Sequence[str]) -> Ite
     if not isinstance(state, dict):
         return
     health = state.pop("Health", None) or {}
-    is_well = (
-        state.get("Status") == "running"
-        and health.get("Status") in (None, "healthy", "starting")
-        and restarts == "0"
-    )
-    if is_well and not {name, service} & set(names):
+    if _is_well(state, health, restarts) and not {name, service} & set(names):
         return
     _, log = run(f"{words} logs --tail {LINES} {number} 2>&1 | tail -c {LOG_MAX_BYTES}")
     yield Said(
@@ -152,6 +147,17 @@ def _said(run: Run, words: str, row: Sequence[str], names: Sequence[str]) -> Ite
         state=_state(state),
         health=_health(health),
         log=log,
+    )
+
+
+def _is_well(state: Mapping[str, Any], health: Mapping[str, Any], restarts: str) -> bool:
+    """Whether nothing points at it: it runs and is healthy, or it has done its work."""
+    if state.get("Status") == "exited":
+        return state.get("ExitCode") == 0
+    if state.get("Status") != "running":
+        return False
+    return health.get("Status") == "healthy" or (
+        health.get("Status") in (None, "starting") and restarts == "0"
     )
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,11 +105,13 @@ def filled(text: str, captures: Sequence[tuple[str, str]]) -> str:
 def filled_command(text: str, captures: Sequence[tuple[str, str]]) -> str:
     """A command to copy. What a shell would read in a foreign word is never put into one.
 
+    A hole without a value stands as its name in capitals.
+
     >>> filled_command("docker logs {container}", [("container", "a;reboot")])
-    "docker logs '<container>'"
+    'docker logs CONTAINER'
     """
     known = {name: value for name, value in captures if _is_harmless(value)}
-    return _HOLE.sub(lambda hole: shlex.quote(known.get(hole[1]) or f"<{hole[1]}>"), text)
+    return _HOLE.sub(lambda hole: known.get(hole[1]) or hole[1].upper(), text)
 
 
 def holes(text: str) -> frozenset[str]:

@@ -24,6 +24,8 @@ LINES_MAX = 10_000
 # Of one entry, so many are told apart; a log that names a million hosts has one cause.
 APART_MAX = 20
 
+OPAQUE_MIN = 12  # characters of a piece that nobody would call anything
+
 _WINDOW = LINE_MAX_BYTES // 2
 # Sequences that steer a terminal (ECMA-48, 5.4). No two can share a character, so it is linear.
 _STEERING = re.compile(rb"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]")
@@ -33,6 +35,7 @@ _TIME = re.compile("\ufeff?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,30}(?:Z|[+-][0-9
 _CONTAINER = re.compile(r" {0,64}([A-Za-z0-9][A-Za-z0-9_.-]{0,100}) {1,64}\| ?")
 _STEP = re.compile(r"#[0-9]{1,6} (?:[0-9]{1,9}\.[0-9]{1,9} )?|[0-9]{1,9}\.[0-9]{3} ")
 _MARK = re.compile(r"##\[(?:error|warning)\]")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,100}")  # of a service or a container
 _NUMBERED = re.compile(r"(.{1,100})[-_][0-9]{1,4}")
 
 _CREDENTIALS = re.compile(r"(://)[^\s@]{1,200}@")
@@ -278,8 +281,11 @@ def without_secrets(text: str) -> str:
 
 
 def _is_opaque(run: str) -> bool:
-    """Whether a long run of letters and digits is no name that people made."""
-    return any(map(str.isdigit, run)) and any(map(str.isalpha, run))
+    """Whether a long run of letters and digits is no name that people made: a long piece of it
+    mixes both, or several pieces do."""
+    pieces = [one for one in re.split(r"[-_+=]", run) if any(map(str.isdigit, one))]
+    long = any(len(one) >= OPAQUE_MIN and any(map(str.isalpha, one)) for one in pieces)
+    return long or len(pieces) >= 3
 
 
 def _excerpt(text: str, found: Found) -> str:
@@ -292,10 +298,10 @@ def _service(
 ) -> str:
     """Whose fault it is: what the line names, else whose line it is, else what the entry says."""
     if entry.service.startswith("{"):
-        named = dict(captures).get(entry.service[1:-1], "")
-        if named and "…" not in named:
-            return named
-    if source.service:
+        told = dict(captures).get(entry.service[1:-1], "")
+        if _NAME.fullmatch(told):
+            return told
+    if _NAME.fullmatch(source.service):
         return source.service
     if container:
         numbered = _NUMBERED.fullmatch(container)

@@ -300,6 +300,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
             f"echo '{MISSING}' >&2; exit 1",
         )
         running.docker(*common, *label("nginx"), *shell, f"echo '{UPSTREAM}'; exit 1")
+        running.docker(*common, *label("migrate"), *shell, f"echo '{UPSTREAM}'")
         running.docker(*common, *label("opencode"), *shell, f"echo {CANARY}; sleep 1000")
         running.docker(
             *(*common, "--health-cmd", "curl -f localhost", "--health-interval", "1s"),

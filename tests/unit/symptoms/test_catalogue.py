@@ -90,8 +90,8 @@ def test_its_texts_for_people_have_no_open_hole(entry: Entry) -> None:
         for one in diagnoses(line):
             shown = one.title + one.cause + one.fix + one.because
             assert not re.search(r"<[a-z-]+>|\{[a-z-]+\}", shown), shown
-            left = set(re.findall(r"<([a-z-]+)>", one.command))
-            assert left <= {"service"}, one.command
+            left = {name for name in holes(entry.command) if name not in dict(one.captures)}
+            assert left <= {"service"} and not holes(one.command), one.command
 
 
 @each_entry

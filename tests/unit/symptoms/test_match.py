@@ -157,6 +157,12 @@ def test_whose_log_it_is_says_whose_fault_it_is_unless_the_words_do() -> None:
     assert found(conflict, source=source)[0].service == "orienter-x"
 
 
+def test_what_is_no_name_of_a_service_is_none() -> None:
+    (one,) = found(b"no such service: x$(reboot)\n")
+
+    assert (one.service, one.command) == ("", "docker compose config --services")
+
+
 def test_a_kind_of_source_may_be_none_of_an_entry() -> None:
     line = b'{"Status":"restarting"}\n'
 
@@ -219,6 +225,7 @@ def test_a_rollback_cures_when_it_cures_every_cause(log: bytes, expected: bool |
         pytest.param(f"no such service: postgres://u:{SECRET}@db/x", id="in-an-address"),
         pytest.param(f'Missing script: "KEY={SECRET}"', id="assigned"),
         pytest.param("No such image: ghp_0123456789abcdef", id="token"),
+        pytest.param("no such service: 0b2f1c3e-ghp_-4d5e-6f70-8192a3b4c5d6", id="uuid"),
     ],
 )
 def test_what_looks_like_a_secret_is_not_shown(line: str) -> None:
@@ -238,6 +245,9 @@ def test_what_looks_like_a_secret_is_not_shown(line: str) -> None:
         "ghcr.io/acme/orient/dashboard@sha256:" + "4f2c1ab7" * 8,
         "orienter-bot-whatsapp-staging",
         "DASHBOARD_JWT_SECRET_STAGING",
+        "R2_SECRET_ACCESS_KEY",
+        "GOOGLE_OAUTH2_CALLBACK_URL",
+        "orienter-bot-2-whatsapp-staging",
         "/etc/nginx/conf.d/default.conf:4",
     ],
 )
@@ -250,8 +260,8 @@ def test_a_command_to_copy_runs_nothing_of_a_log(text: str) -> None:
     """A foreign word stands in it only when a shell reads it as itself."""
     for one in found(f'host not found in upstream "{text}"'.encode()):
         (name,) = (value for key, value in one.captures if key == "host")
-        assert f"docker_orienter-network {name}\n" in one.command or "<host>" in one.command
-        assert not set(name) & set("$`;|&<>() \n") or "<host>" in one.command
+        assert f"docker_orienter-network {name}\n" in one.command or " HOST\n" in one.command
+        assert not set(name) & set("$`;|&<>() \n") or " HOST\n" in one.command
 
 
 # --- time and memory

@@ -29,6 +29,12 @@ OPAQUE_MIN = 12  # characters of a piece that nobody would call anything
 _WINDOW = LINE_MAX_BYTES // 2
 # Sequences that steer a terminal (ECMA-48, 5.4). No two can share a character, so it is linear.
 _STEERING = re.compile(rb"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]")
+# What a step is about to run, as the runner shows it (actions/runner, ScriptHandler.cs): it is no
+# complaint, whatever it echoes or greps for. Compose's own cyan ends behind a container's name.
+_SCRIPT = re.compile(
+    rb"^(?:\xef\xbb\xbf)?(?:[0-9TZ:.+-]{20,40} )?\x1b\[36;1m[^\x1b\n]*\x1b\[0m$", re.MULTILINE
+)
+_SHOWN = ("##[group]", "##[command]")  # the same, of its first line and of what an action runs
 # What stands in front of a program's own line: GitHub's or Docker's time, Compose's name of the
 # container, a step of BuildKit, the runner's mark of an error.
 _TIME = re.compile("\ufeff?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,30}(?:Z|[+-][0-9:]{4,6}) ")
@@ -181,7 +187,9 @@ class Matcher:
 
     def _look(self, source: Source, stream: _Stream, block: bytes, *, ended: bool = True) -> None:
         """Search lines of a bearable length."""
-        plain = _STEERING.sub(b"", block) if b"\x1b" in block else block
+        plain = block
+        if b"\x1b" in block:
+            plain = _STEERING.sub(b"", _SCRIPT.sub(b"", block))
         if b'\\"' in plain:  # a program that logs JSON
             plain = plain.replace(b'\\"', b'"')
         hits: list[tuple[int, Entry, Signature]] = []
@@ -312,6 +320,8 @@ def _service(
 def _bare(line: str) -> tuple[str, str]:
     """The container that Compose names in front of a line, or '', and the program's own words."""
     text = _without(_TIME, line)
+    if text.startswith(_SHOWN):
+        return "", ""
     text = _without(_MARK, text)
     named = _CONTAINER.match(text)
     container = ""

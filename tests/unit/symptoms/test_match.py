@@ -75,6 +75,26 @@ def test_what_stands_around_the_words_does_not_hide_them(line: bytes, service: s
     assert one.captures == (("variable", "DASHBOARD_JWT_SECRET"),)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\x1b[36;1mtest -n \"$X\" || echo 'X environment variable is required'\x1b[0m",
+        b"2026-11-24T02:15:55.3714027Z \x1b[36;1mgrep 'no such service: a' log\x1b[0m",
+        b"2026-11-24T02:15:55.3714027Z ##[group]Run grep 'no such service: a' log",
+        b"2026-11-24T02:15:55.3714027Z ##[command]/usr/bin/grep 'no such service: a' log",
+    ],
+)
+def test_what_a_step_is_about_to_run_is_no_complaint(line: bytes) -> None:
+    assert found(line + b"\n") == ()
+    assert [one.entry.id for one in found(line + b"\n" + UPSTREAM)] == ["nginx-upstream-unknown"]
+
+
+def test_a_container_in_bright_cyan_is_heard() -> None:
+    (one,) = found(b"\x1b[36;1mdashboard-1  | \x1b[0m" + MISSING)
+
+    assert one.service == "dashboard"
+
+
 def test_quotes_inside_a_line_of_json_are_quotes() -> None:
     (one,) = found(b'{"msg":"database \\"whatsapp_bot_0\\" does not exist"}\n')
 

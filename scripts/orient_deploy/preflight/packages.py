@@ -271,13 +271,15 @@ def _no_export(
 ) -> Iterator[Finding]:
     manifest = files.manifest(folder)
     path = join(folder, MANIFEST)
-    imports = [one for one in imports if not _is_mapped(files, one)]
+    values = [one for one in imports if not one.is_type]
     if "exports" in manifest:
-        for rest in dict.fromkeys(one.rest for one in imports if not one.is_type):
+        for rest in dict.fromkeys(one.rest for one in values):
             key = f".{rest}"
             if targets(manifest["exports"], key) is not None or key == "./package.json":
                 continue
-            by = next(one for one in imports if one.rest == rest and not one.is_type)
+            by = _unmapped(files, [one for one in values if one.rest == rest])
+            if by is None:
+                continue
             yield Finding(
                 check=NO_EXPORT.id,
                 subject=f"{name}{rest}",
@@ -288,7 +290,7 @@ def _no_export(
                 line=line_of(files.text(path), '"exports"'),
             )
         return
-    bare = [one for one in imports if not one.rest and not one.is_type]
+    bare = [one for one in values if not one.rest]
     if not bare or any(isinstance(manifest.get(key), dict) for key in ("main", "browser")):
         return
     mains = [one for key in ("main", "module") if isinstance(one := manifest.get(key), str)]
@@ -304,14 +306,28 @@ def _no_export(
         return  # its build may make it
     else:
         what = f"its `main` is {mains[0]}, which is not in the commit, and nothing builds it"
+    by = _unmapped(files, bare)
+    if by is None:
+        return
     yield Finding(
         check=NO_EXPORT.id,
         subject=name,
-        message=f"{bare[0].path} line {bare[0].line} imports {name}, and {what}",
+        message=f"{by.path} line {by.line} imports {name}, and {what}",
         fix=f"Add `exports` with '.' to {path}, or `main`.",
         file=path,
         line=line_of(files.text(path), '"main"') or line_of(files.text(path), '"name"'),
     )
+
+
+def _unmapped(files: Files, imports: Sequence[Import]) -> Import | None:
+    """The first of some imports of one thing that surely leads to the package itself."""
+    folders: set[str | None] = set()
+    for one in imports:
+        folder = files.package_folder(one.path)
+        if folder not in folders and not _is_mapped(files, one):
+            return one
+        folders.add(folder)
+    return None
 
 
 def _is_mapped(files: Files, one: Import) -> bool:
@@ -348,17 +364,10 @@ def _mapping_files(files: Files) -> list[str]:
 
 
 def _no_types(files: Files, folder: str, name: str, imports: Sequence[Import]) -> Iterator[Finding]:
-    by = next(
-        (
-            one
-            for one in imports
-            if _TYPESCRIPT.search(one.path) and not one.rest and not _is_mapped(files, one)
-        ),
-        None,
-    )
+    bare = [one for one in imports if _TYPESCRIPT.search(one.path) and not one.rest]
     manifest = files.manifest(folder)
     entries = entries_of(files, folder)
-    if by is None or not entries or any(_TYPESCRIPT.search(one) for one in entries):
+    if not bare or not entries or any(_TYPESCRIPT.search(one) for one in entries):
         return
     if any(exists(files, one) for one in entries):
         return  # written in JavaScript, by hand
@@ -379,6 +388,9 @@ def _no_types(files: Files, folder: str, name: str, imports: Sequence[Import]) -
         else:
             declared = declares(files, of_build(files, folder, build))
         if declared is False:
+            by = _unmapped(files, bare)
+            if by is None:
+                return
             yield Finding(
                 check=NO_TYPES.id,
                 subject=name,
@@ -388,7 +400,8 @@ def _no_types(files: Files, folder: str, name: str, imports: Sequence[Import]) -
                 line=line_of(files.text(path), '"types"') or line_of(files.text(path), '"name"'),
             )
             return
-    if not says:
+    by = None if says else _unmapped(files, bare)
+    if by is not None:
         yield Finding(
             check=NO_TYPES.id,
             subject=name,

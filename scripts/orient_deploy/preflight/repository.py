@@ -51,6 +51,7 @@ CHECKS = (MISSING, DIFFERS, ENV_IN_IMAGE)
 MOST_FINDINGS = 20
 _BUILD_ACTION = re.compile(r"docker/build-push-action@")
 _HARMLESS = frozenset({"docker", "echo", "test", "ls", "cd", "hadolint"})
+_BUILDS = re.compile(r"docker/(?:build-push|bake)-action@|docker (?:buildx |compose )?build\b")
 _ENV_FILE = re.compile(r"\.env(?:\..+)?")
 _EXAMPLE = re.compile(
     r"example|sample|template|dist|default|schema|test|\.ts\Z|\.js\Z|\.md\Z|enc\Z|vault|sops|crypt",
@@ -371,11 +372,12 @@ def _copied(files: Files, image: Image, instructions: Sequence[Instruction]) -> 
 
 
 def _is_made_of_an_example(files: Files, name: str) -> bool:
-    """Whether a workflow copies an example to a file of that name before it builds."""
+    """Whether a workflow that builds images copies an example to a file of that name."""
     made = re.compile(
         rf"\b(?:cp|mv)\s+(?:-\w+\s+)*\S*(?:example|sample|template)\S*\s+\S*{re.escape(name)}(?!\S)"
     )
-    return any(made.search(files.text(path)) for path in files.below(".github"))
+    texts = (files.text(path) for path in files.below(".github"))
+    return any(made.search(text) and _BUILDS.search(text) for text in texts)
 
 
 def _final_stages(instructions: Sequence[Instruction], target: str) -> set[int]:

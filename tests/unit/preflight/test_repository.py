@@ -272,11 +272,15 @@ def test_variables_and_secrets_in_an_image(lines: str, severity: str) -> None:
 
 
 def test_a_file_that_is_made_of_an_example_holds_no_secret() -> None:
-    made = {".github/workflows/a.yml": "run: cp web/.env.production.example web/.env.production\n"}
+    made = {
+        ".github/workflows/a.yml": "- uses: docker/build-push-action@v6\n"
+        "- run: cp web/.env.production.example web/.env.production\n"
+    }
     dockerfile = "FROM scratch\nCOPY .env.production .env\n"
 
     assert built_in(dockerfile, made) == []
     assert built_in(dockerfile, {path: text[:-5] for path, text in made.items()}) != []
+    assert built_in(dockerfile, {path: text[40:] for path, text in made.items()}) != []
 
 
 @pytest.mark.parametrize(

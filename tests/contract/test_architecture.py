@@ -54,7 +54,7 @@ TYPES = {
     **dict.fromkeys(EDGES, frozenset[str]()),
     "advise": {"inputs.tree"},
     "secrets": {"config.model"},
-    "preflight": {"config.model", "inputs.reads", "stack.nginx"},
+    "preflight": {"config.model", "inputs.reads", "server.host_facts", "stack.nginx"},
     "plan": {"github.model", "inputs.images", "inputs.reads", "inputs.tree", "runner"},
 }
 PURE = ("inputs", "plan", "preflight", "symptoms")

@@ -5,11 +5,12 @@ Gathers the facts, hands each group of them to its checks, and tells what they f
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -29,13 +30,15 @@ from orient_deploy.commands.preflight_stack import (
     share_a_server,
 )
 from orient_deploy.commands.secrets_file import FOR_GIT, find_checked_out
+from orient_deploy.commands.servers import ServerInputs, logged_in, named_hosts
 from orient_deploy.config import DEFAULT_PATH
-from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, OrientError
+from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, OrientError, RemoteError
 from orient_deploy.hidden import Hidden
 from orient_deploy.history import Git, Remote, Repository, Want
 from orient_deploy.history.model import SHORT
 from orient_deploy.preflight import report
 from orient_deploy.preflight.checks import CHECKS, GROUPS, group_of
+from orient_deploy.preflight.defaults import is_secret_name
 from orient_deploy.preflight.judge import judge
 from orient_deploy.record import dataclass
 from orient_deploy.stack.compose import Compose, content_of
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
     from orient_deploy.config.model import Config, Environment
     from orient_deploy.preflight.finding import Finding
     from orient_deploy.preflight.judge import Judged
+    from orient_deploy.preflight.nginx import HostPath
+    from orient_deploy.server.host import Host
 
 OUTPUTS = ("passed", "errors", "warnings", "findings")
 
@@ -54,13 +59,14 @@ SAYS_MORE = frozenset(
     ("environment/required-missing", "environment/required-empty", "environment/suffix-missing")
 )
 FAIL_ON = ("error", "warning", "never")
+SHORTEST_SECRET = 8  # that a runner is told to hide; shorter ones are words of other texts
 MOST_FINDINGS = 100  # in the output; the summary has them all
 MOST_BYTES = 32 * 1024 * 1024  # of a file; a lockfile of a large monorepo has 3 MB
 MOST_OLD_FILES = 500  # YAML files of the commit that runs, read for what its compose files include
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs:
+class Inputs(ServerInputs):
     """The inputs of `preflight`."""
 
     environment: str = described(
@@ -96,6 +102,12 @@ class Inputs:
     base: str = described(
         "Commit whose files run on the server: defaults that changed since are looked for. Empty "
         "means that of the last good deployment where 'token' can read it, else the commit before.",
+        "",
+    )
+    references: str = described(
+        "What is about to be deployed, the output `references` of detect: a JSON object from image "
+        "to reference. The servers are asked whether they can have it. Empty means what the "
+        "compose files say.",
         "",
     )
     fail_on: str = described(
@@ -141,6 +153,7 @@ def run(inputs: Inputs, context: Context) -> int:
         config=config,
         groups=frozenset(groups),
         remarks=[],
+        certificates={},
     )
     findings: list[Finding] = []
     with _history(inputs, context) as opened:
@@ -148,6 +161,7 @@ def run(inputs: Inputs, context: Context) -> int:
         findings += _compose(run_of, stacks, opened)
         findings += _repository(run_of, stacks, opened)
         findings += _nginx(run_of, stacks, opened)
+        findings += _hosts(run_of, stacks)
     judged = judge(
         findings,
         config.accept if config else (),
@@ -169,6 +183,7 @@ class Run:
     config: Config | None
     groups: frozenset[str]
     remarks: list[str]  # what could not be looked at, and why
+    certificates: dict[str, tuple[HostPath, ...]]  # that nginx needs of a server, by environment
 
 
 def _groups(inputs: Inputs) -> dict[str, None]:
@@ -222,7 +237,9 @@ def _stacks(run_of: Run, places: Sequence[Environment | None]) -> list[Stack]:
             run_of.remarks.append(f"{name} has no compose files: nothing of them was looked at")
             continue
         compose = compose or Compose.found(run_of.context.env)
-        text = _variables(run_of.inputs, place, run_of.root)
+        text = _variables(run_of, place)
+        if text is not None:
+            _mask(run_of, compose, text, place)
         if text is None:
             run_of.remarks.append(
                 f"no file of variables of {name} is at hand: what it would set is not known"
@@ -237,20 +254,63 @@ def _stacks(run_of: Run, places: Sequence[Environment | None]) -> list[Stack]:
     return found
 
 
-def _variables(inputs: Inputs, place: Environment | None, root: str) -> EnvText | None:
-    """The file of variables of this machine; one that was named must be there."""
-    named = inputs.env_file
+def _variables(run_of: Run, place: Environment | None) -> EnvText | None:
+    """The file of variables that the project is to run with, where it can be had.
+
+    The one that is named, else the server's own, else that of this machine.
+
+    Raises:
+        InputError: the one that is named is not there.
+    """
+    named = run_of.inputs.env_file
     title = named or (place.secrets.file if place else "")
-    path = os.path.join(root, os.path.expanduser(title))
-    if not title or (not named and not os.path.lexists(path)):
+    path = os.path.join(run_of.root, os.path.expanduser(title))
+    text = None if named or place is None else _of_server(run_of, place)
+    if text is None and title and (named or os.path.lexists(path)):
+        real = os.path.realpath(path)
+        text = EnvText(
+            title=title,
+            content=Hidden(content_of(path).decode("utf-8", "surrogateescape")),
+            in_repository=real.startswith(f"{os.path.realpath(run_of.root)}{os.sep}"),
+        )
+    return text
+
+
+def _of_server(run_of: Run, place: Environment) -> EnvText | None:
+    """The file of the first server that has one; that one is not reached is told by its checks."""
+    if not place.env_file:
         return None
-    content = content_of(path).decode("utf-8", "surrogateescape")
-    real = os.path.realpath(path)
-    return EnvText(
-        title=title,
-        content=Hidden(content),
-        in_repository=real.startswith(f"{os.path.realpath(root)}{os.sep}"),
-    )
+    from orient_deploy.commands.preflight_host import read_variables
+    from orient_deploy.server.host import docker_command
+
+    for host in named_hosts(run_of.inputs, place):
+        title = f"{host.name}:{place.directory}/{place.env_file}"
+        try:
+            docker = docker_command(place.docker)
+            with logged_in(host, docker, run_of.inputs, run_of.context) as server:
+                content = read_variables(server, place)
+        except RemoteError:
+            run_of.remarks.append(f"{title} could not be read: {host.name} was not reached")
+            continue
+        if content is not None:
+            return EnvText(title=title, content=content, in_repository=False)
+        run_of.remarks.append(f"{title} is not there, or may not be read")
+    return None
+
+
+def _mask(run_of: Run, compose: Compose, text: EnvText, place: Environment | None) -> None:
+    """Have a runner hide the secrets of the file, before anything else is done with it.
+
+    Not every value: an output that holds the name of an environment, or `true`, would be dropped.
+    """
+    if not run_of.context.in_actions:
+        return
+    plain = place.secrets.variables if place else ()
+    with suppress(InputError):  # what Compose does not read is told later
+        for name, value in compose.values(text.content).items():
+            is_secret = is_secret_name(name) and len(value.reveal()) >= SHORTEST_SECRET
+            if is_secret and name not in plain:
+                run_of.context.log.mask(value.reveal())
 
 
 def _compose(run_of: Run, stacks: Sequence[Stack], opened: Repository | None) -> list[Finding]:
@@ -388,11 +448,77 @@ def _nginx(run_of: Run, stacks: Sequence[Stack], opened: Repository | None) -> l
             dormant=sorted(project.raw_services.keys() - project.services.keys()),
         )
         found += [replace(one, environment=stack.looked.name) for one in seen.findings]
+        run_of.certificates[stack.looked.name] = seen.host_paths
         if seen.services and not seen.judge:
             run_of.remarks.append(
                 "no nginx is on PATH: its configuration was parsed, and not tested by `nginx -t`"
             )
     return found
+
+
+# --- servers
+
+
+def _hosts(run_of: Run, stacks: Sequence[Stack]) -> list[Finding]:
+    """Each server, for the environments that it carries."""
+    if "host" not in run_of.groups:
+        return []
+    carried: dict[Host, list[Stack]] = {}
+    for stack in stacks:
+        if stack.looked.environment:
+            for host in named_hosts(run_of.inputs, stack.looked.environment):
+                carried.setdefault(host, []).append(stack)
+    if not carried:
+        return []
+    from orient_deploy.commands.preflight_host import Place, look
+
+    projects = {one.looked.name: one.looked.project for one in stacks}
+    references = _references(run_of)
+    found: list[Finding] = []
+    for host, there in carried.items():
+        places = [
+            Place(
+                environment=one.looked.environment,
+                project=one.looked.project,
+                needs={
+                    name: projects[name]
+                    for name in one.looked.environment.peers
+                    if name in projects
+                },
+                certificates=run_of.certificates.get(one.looked.name, ()),
+            )
+            for one in there
+            if one.looked.environment
+        ]
+        found += look(
+            host,
+            places,
+            run_of.root,
+            run_of.inputs,
+            run_of.context,
+            compose=Compose.found(run_of.context.env).version,
+            references=references,
+        )
+    return found
+
+
+def _references(run_of: Run) -> dict[str, str]:
+    """What is about to be deployed, by repository."""
+    text = run_of.inputs.references
+    if not text:
+        return {}
+    try:
+        given = json.loads(text)
+    except ValueError:
+        given = None
+    if not isinstance(given, dict) or not all(isinstance(one, str) for one in given.values()):
+        raise InputError(
+            "input 'references' is no JSON object from image to reference",
+            "it could not be read as one",
+            "Give the output `references` of detect, or leave it empty",
+        )
+    named = {one.name: one.repository for one in (run_of.config.images if run_of.config else ())}
+    return {named[name]: text for name, text in given.items() if named.get(name) and text}
 
 
 # --- history

@@ -8,6 +8,7 @@ from orient_deploy.preflight import (
     compose,
     defaults,
     environment,
+    host,
     judge,
     locked,
     neighbours,
@@ -21,7 +22,7 @@ from orient_deploy.preflight.finding import Check
 
 _MODULES = (
     *(compose, defaults, neighbours, environment),
-    *(repository, workflow, packages, sources, locked, nginx, judge),
+    *(repository, workflow, packages, sources, locked, nginx, host, judge),
 )
 CHECKS: Mapping[str, Check] = {one.id: one for module in _MODULES for one in module.CHECKS}
 # What can be asked for, and whose ids begin otherwise.

@@ -31,6 +31,15 @@ _SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|PRIVATE|SALT|DSN|AU
 _SHOWN_MAX = 80
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a variable of this name may hold a secret.
+
+    >>> is_secret_name("POSTGRES_PASSWORD"), is_secret_name("POSTGRES_DB")
+    (True, False)
+    """
+    return bool(_SECRET_NAME.search(name))
+
+
 def check_defaults(
     project: Project, before: Model, names: Collection[str] | None, base: str
 ) -> list[Finding]:
@@ -68,7 +77,7 @@ def _changes(before: Model, after: Model) -> dict[str, tuple[str, str]]:
 
 
 def _finding(project: Project, name: str, was: str, now: str, is_known: bool, base: str) -> Finding:
-    hidden = _SECRET_NAME.search(name) or max(len(was), len(now)) > _SHOWN_MAX
+    hidden = is_secret_name(name) or max(len(was), len(now)) > _SHOWN_MAX
     values = "" if hidden else f" from '{was}' to '{now}'"
     file, line = project.place_of(name)
     where = f"{project.variables} does not set it" if is_known else "nothing is known to set it"

@@ -105,7 +105,7 @@ class Project:
         self.write(name, text.replace(old, new))
 
     def run(self, *argv: str) -> Finished:
-        given = ("preflight", f"--path={self.folder}", *argv)
+        given = ("preflight", f"--path={self.folder}", "--hosts=none", *argv)
         return run_command(given, self.laptop)
 
     def findings(self, *argv: str) -> list[tuple[str, str, str]]:

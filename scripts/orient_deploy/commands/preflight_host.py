@@ -1,0 +1,151 @@
+"""Gathers what servers have, and hands it to the checks of hosts.
+
+Decides what is asked of which server; never what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orient_deploy.commands.servers import logged_in
+from orient_deploy.errors import OrientError, RemoteError
+from orient_deploy.hidden import Hidden
+from orient_deploy.preflight.finding import Finding
+from orient_deploy.preflight.host import Expected, check_host
+from orient_deploy.server.host import docker_command
+from orient_deploy.server.host_facts import TIMEOUT_S, command, parse_facts
+from orient_deploy.stack.compose import FILE_MAX_BYTES
+
+if TYPE_CHECKING:
+    from orient_deploy.commands.context import Context
+    from orient_deploy.commands.servers import ServerInputs
+    from orient_deploy.config.model import Environment
+    from orient_deploy.preflight.nginx import HostPath
+    from orient_deploy.server.host import Host
+    from orient_deploy.server.ssh import Server
+    from orient_deploy.stack.project import Project
+
+READ_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """An environment on a server."""
+
+    environment: Environment
+    project: Project
+    needs: Mapping[str, Project] = field(default_factory=dict)  # its peers
+    certificates: Sequence[HostPath] = ()
+
+
+def look(
+    host: Host,
+    places: Sequence[Place],
+    root: str,
+    inputs: ServerInputs,
+    context: Context,
+    *,
+    compose: str = "",
+    references: Mapping[str, str],
+    clock: Callable[[], float] = time.time,
+) -> list[Finding]:
+    """One server, for the environments that it carries; that it cannot be reached is a finding.
+
+    `compose` is the version that judged their projects here, `references` what is about to be
+    deployed, by repository.
+    """
+    first = places[0].environment
+    docker = docker_command(first.docker)
+    paths = {
+        _on_server(one.path, root, place.environment): one
+        for place in places
+        for one in place.certificates
+    }
+    images = list(dict.fromkeys(image for one in places for image in _images(one, references)))
+    try:
+        with logged_in(host, docker, inputs, context) as server:
+            asked = command(first.directory, docker, images=images, paths=list(paths))
+            before = clock()
+            done = server.run(asked, timeout_s=TIMEOUT_S, repeat=True)
+        facts = parse_facts(done.out, images=images, paths=list(paths))
+    except ValueError:
+        error: OrientError = RemoteError(
+            f"{host} did not say what it has",
+            "its shell ended before the script did",
+            "Look whether `sh` runs scripts there",
+        )
+        return [_unreachable(host, error, places)]
+    except OrientError as refused:
+        return [_unreachable(host, refused, places)]
+    # The script tells the time first, so the connection's own time lies after it.
+    skew_s = None if facts.clock_s is None else facts.clock_s - before
+    expected = [
+        Expected(
+            environment=one.environment.name,
+            project=one.project,
+            directory=one.environment.directory,
+            is_named=bool(one.environment.project),
+            peers=one.needs,
+            certificates=[
+                (path, told.file, told.line)
+                for path, told in paths.items()
+                if told in one.certificates
+            ],
+            compose=compose,
+        )
+        for one in places
+    ]
+    return check_host(str(host), facts, expected, skew_s=skew_s)
+
+
+def read_variables(server: Server, place: Environment) -> Hidden | None:
+    """The server's own file of variables, into memory; None where it is not there.
+
+    Raises:
+        RemoteError: the server does not answer.
+    """
+    path = place.env_file if place.env_file.startswith("/") else f"./{place.env_file}"
+    folder = place.directory
+    where = '"$HOME"' + shlex.quote(folder[1:]) if folder[:1] == "~" else shlex.quote(folder)
+    script = f"cd {where} 2>/dev/null && head -c {FILE_MAX_BYTES} {shlex.quote(path)} 2>/dev/null"
+    done = server.run(script, timeout_s=READ_TIMEOUT_S, repeat=True)
+    return Hidden(done.out.decode("utf-8", "surrogateescape")) if done.code == 0 else None
+
+
+def _unreachable(host: Host, error: OrientError, places: Sequence[Place]) -> Finding:
+    return Finding(
+        check="host/unreachable",
+        subject=str(host),
+        message=f"{error.what}: {error.why}",
+        fix=error.next_step,
+        environment=places[0].environment.name if len(places) == 1 else "",
+    )
+
+
+def _on_server(path: str, root: str, place: Environment) -> str:
+    """A path of the checkout as one of the server: the deployment's folder stands for its root."""
+    inside = os.path.relpath(path, os.path.realpath(root))
+    if inside.startswith(".."):
+        return path
+    return posixpath.join(place.directory, inside.replace(os.sep, "/"))
+
+
+def _images(place: Place, references: Mapping[str, str]) -> list[str]:
+    """The images that must be there or come from a registry, as they are about to be deployed."""
+    found = []
+    for service in place.project.services.values():
+        image = str(service.get("image") or "")
+        last = image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+        repository = f"{image.rpartition('/')[0]}/{last}".lstrip("/")
+        wanted = references.get(repository, image)
+        if service.get("build") and wanted == image:
+            continue  # built there, or by the pipeline that has not run yet
+        if wanted and not place.project.is_made_up(wanted):
+            found.append(wanted)
+    return found

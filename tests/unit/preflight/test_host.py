@@ -1,0 +1,300 @@
+"""Each check of a server: what fires, and what nearly does. The facts are made up here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orient_deploy.preflight.finding import Finding
+from orient_deploy.preflight.host import CHECKS, Expected, check_host
+from orient_deploy.server.host_facts import Container, HostFacts, Listener, Space
+from orient_deploy.stack.compose import Compose
+from orient_deploy.stack.project import Project
+from tests.unit.preflight.composes import compose_of, project_of
+
+COMPOSE = """\
+services:
+  dashboard:
+    image: ghcr.io/acme/dashboard:1
+    container_name: orienter-dashboard
+    ports: ['4098:4098', '127.0.0.1:53:53/udp']
+    networks: [shared]
+    volumes: ['uploads:/u']
+  nginx:
+    image: nginx:1
+    profiles: [front]
+networks:
+  shared: {external: true, name: orienter-shared}
+volumes:
+  uploads: {external: true}
+"""
+PEER = "services: {opencode: {image: 'acme/opencode:1', container_name: opencode-staging}}\n"
+GOOD = HostFacts(
+    clock_s=1000.0,
+    docker="28.5.2",
+    api="1.51",
+    compose="2.40.3",
+    spaces=(Space(path=".", total_kb=10**8, free_kb=10**7, inodes=1000, free_inodes=900),),
+    memory_kb=10**6,
+    networks=frozenset({"orienter-shared"}),
+    volumes=frozenset({"uploads"}),
+    containers=(),
+)
+
+
+def container(name: str = "orienter-dashboard", **more: Any) -> Container:
+    values: dict[str, Any] = {
+        "name": name,
+        "state": "running",
+        "health": "",
+        "restarts": 0,
+        "was_restarted": False,
+        "project": "docker",
+        "service": "dashboard",
+        "is_one_off": False,
+        "is_current": True,
+        "ports": (),
+        "networks": frozenset({"orienter-shared"}),
+        "directory": "/home/opc/orienter/docker",
+    }
+    return Container(**{**values, **more})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    found: tuple[tuple[str, str], ...] = ()  # check without its group, and subject
+    skew_s: float | None = 0.0
+    peers: bool = False
+    certificates: tuple[tuple[str, str, int], ...] = ()
+    compose: str = "2.40.1"
+    weight: str = ""
+
+
+def holding(**more: Any) -> dict[str, Any]:
+    return {"containers": (container(**more),)}
+
+
+STAGING = {"name": "opencode-staging", "project": "staging", "service": "opencode"}
+CERTIFICATE = ("~/orienter/certbot/a.pem", "docker/nginx.conf", 7)
+CASES = {
+    "well": Case(),
+    "deployed-before": Case(facts=holding(ports=(("", 4098, "tcp"),))),
+    # --- the machine
+    "no-flock": Case(facts={"missing_tools": ("flock",)}, found=(("tools-missing", "flock"),)),
+    "no-docker": Case(
+        facts={"docker_failure": "missing", "docker": "", "compose": "", "containers": None},
+        found=(("docker-unusable", "server"),),
+    ),
+    "a-closed-socket": Case(
+        facts={"docker_failure": "denied", "containers": None},
+        found=(("docker-unusable", "server"),),
+    ),
+    "docker-19": Case(facts={"api": "1.40"}, found=(("docker-old", "server"),)),
+    "docker-20.10": Case(facts={"api": "1.41"}),
+    "compose-2.23": Case(facts={"compose": "2.23.3"}, found=(("compose-old", "server"),)),
+    "no-compose": Case(facts={"compose": ""}, found=(("compose-old", "server"),)),
+    "another-compose": Case(
+        facts={"compose": "2.26.1"}, found=(("compose-differs", "server"),), weight="hint"
+    ),
+    "no-folder": Case(facts={"has_directory": False}, found=(("directory-missing", "~/orienter"),)),
+    "half-a-gigabyte": Case(
+        facts={"spaces": (Space(path="/", total_kb=10**6, free_kb=5 * 10**5),)},
+        found=(("disk-low", "docker's data"),),
+    ),
+    "four-percent": Case(
+        facts={"spaces": (Space(path=".", total_kb=10**8, free_kb=4 * 10**6),)},
+        found=(("disk-low", "the deployment"),),
+    ),
+    "six-percent": Case(facts={"spaces": (Space(path=".", total_kb=10**8, free_kb=6 * 10**6),)}),
+    "no-inodes": Case(
+        facts={"spaces": (Space(path=".", inodes=1000, free_inodes=49),)},
+        found=(("inodes-low", "the deployment"),),
+    ),
+    "a-file-system-without-inodes": Case(facts={"spaces": (Space(path=".", inodes=0),)}),
+    "no-memory": Case(facts={"memory_kb": 100_000}, found=(("memory-low", "server"),)),
+    "a-clock-ahead": Case(skew_s=31.0, found=(("clock-skew", "server"),), weight="warning"),
+    "a-clock-far-behind": Case(skew_s=-301.0, found=(("clock-skew", "server"),), weight="error"),
+    "a-clock-that-is-slow-to-answer": Case(skew_s=29.0),
+    "a-clock-that-nobody-knows": Case(skew_s=None),
+    # --- names and ports
+    "a-name-of-another-project": Case(
+        facts=holding(project="old", service="web"),
+        found=(("name-taken", "orienter-dashboard"),),
+    ),
+    "a-name-of-no-project": Case(
+        facts=holding(project="", service=""), found=(("name-taken", "orienter-dashboard"),)
+    ),
+    "a-port-of-another-container": Case(
+        facts=holding(name="x", project="old", ports=(("0.0.0.0", 4098, "tcp"),)),
+        found=(("port-taken", "4098/tcp"),),
+    ),
+    "a-port-of-a-stopped-container": Case(
+        facts=holding(name="x", project="old", state="exited", ports=(("", 4098, "tcp"),))
+    ),
+    "a-port-of-another-protocol": Case(
+        facts=holding(name="x", project="old", ports=(("", 4098, "udp"), ("", 53, "tcp")))
+    ),
+    "a-port-of-a-process": Case(
+        facts={"listeners": (Listener(protocol="tcp", address="0.0.0.0", number=4098),)},
+        found=(("port-taken", "4098/tcp"),),
+    ),
+    "a-port-of-a-process-for-every-address": Case(
+        facts={"listeners": (Listener(protocol="udp", address="", number=53),)},
+        found=(("port-taken", "53/udp"),),
+    ),
+    "a-port-of-a-process-on-another-address": Case(
+        facts={"listeners": (Listener(protocol="udp", address="127.0.0.53", number=53),)}
+    ),
+    "a-port-of-our-own-container": Case(
+        facts={
+            **holding(ports=(("", 4098, "tcp"),)),
+            "listeners": (Listener(protocol="tcp", address="0.0.0.0", number=4098),),
+        }
+    ),
+    # --- what runs
+    "an-orphan": Case(
+        facts={
+            "containers": (
+                container(),
+                container(name="orienter-whatsapp-bot", service="whatsapp-bot"),
+            )
+        },
+        found=(("container-orphan", "orienter-whatsapp-bot"),),
+    ),
+    "a-service-of-a-profile": Case(
+        facts={"containers": (container(), container(name="n", service="nginx"))}
+    ),
+    "a-one-off": Case(
+        facts={"containers": (container(), container(name="r", service="x", is_one_off=True))}
+    ),
+    "restarting": Case(
+        facts=holding(state="restarting", restarts=6),
+        found=(("container-unwell", "orienter-dashboard"),),
+    ),
+    "unhealthy": Case(
+        facts=holding(health="unhealthy"), found=(("container-unwell", "orienter-dashboard"),)
+    ),
+    "starting": Case(facts=holding(health="starting")),
+    "restarted-and-not-recreated": Case(
+        facts=holding(is_current=False, was_restarted=True),
+        found=(("container-stale", "orienter-dashboard"),),
+    ),
+    "of-settings-that-nobody-knows": Case(facts=holding(is_current=None)),
+    "stopped-with-other-settings": Case(facts=holding(is_current=False, state="exited")),
+    "of-another-project-s-name": Case(
+        facts=holding(project="orienter"),
+        found=(("name-taken", "orienter-dashboard"), ("project-differs", "orienter")),
+    ),
+    "a-peer-that-is-down": Case(peers=True, found=(("peer-down", "staging"),)),
+    "a-peer-that-is-stopped": Case(
+        peers=True,
+        facts=holding(**STAGING, state="exited"),
+        found=(("peer-down", "staging"),),
+    ),
+    "a-peer-that-is-up": Case(
+        peers=True, facts={"containers": (container(), container(**STAGING))}
+    ),
+    "a-peer-on-another-network": Case(
+        peers=True,
+        facts={"containers": (container(), container(**STAGING, networks=frozenset({"x"})))},
+        found=(("peer-down", "staging"),),
+    ),
+    # --- networks, volumes, images, certificates
+    "no-network": Case(
+        facts={"networks": frozenset()}, found=(("network-missing", "orienter-shared"),)
+    ),
+    "no-volume": Case(facts={"volumes": frozenset()}, found=(("volume-missing", "uploads"),)),
+    "networks-that-nobody-knows": Case(facts={"networks": None, "volumes": None}),
+    "an-image-that-nobody-has": Case(
+        facts={"images": {"ghcr.io/acme/dashboard:1": "absent"}},
+        found=(("image-absent", "dashboard"),),
+    ),
+    "an-image-that-is-refused": Case(
+        facts={"images": {"ghcr.io/acme/dashboard:1": "denied"}},
+        found=(("image-denied", "dashboard"),),
+    ),
+    "an-image-of-a-registry-that-is-down": Case(
+        facts={"images": {"ghcr.io/acme/dashboard:1": "unknown", "x": "absent"}}
+    ),
+    "no-certificate": Case(
+        facts={"paths": {CERTIFICATE[0]: False}},
+        certificates=(CERTIFICATE,),
+        found=(("certificate-missing", CERTIFICATE[0]),),
+    ),
+    "a-certificate": Case(facts={"paths": {CERTIFICATE[0]: True}}, certificates=(CERTIFICATE,)),
+    "a-certificate-that-nobody-looked-for": Case(certificates=(CERTIFICATE,)),
+}
+
+
+@pytest.fixture(scope="module")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Project]:
+    folder = tmp_path_factory.mktemp("project")
+    compose: Compose = compose_of("2.40", folder)
+    peer = tmp_path_factory.mktemp("peer")
+    return (
+        project_of(compose, folder, {"compose.yml": COMPOSE}, "", name="docker"),
+        project_of(compose, peer, {"compose.yml": PEER}, "", name="staging"),
+    )
+
+
+def judged(case: Case, projects: tuple[Project, Project]) -> list[Finding]:
+    import dataclasses
+
+    expected = Expected(
+        environment="production",
+        project=projects[0],
+        directory="~/orienter",
+        peers={"staging": projects[1]} if case.peers else {},
+        certificates=case.certificates,
+        compose=case.compose,
+    )
+    facts = dataclasses.replace(GOOD, **case.facts)
+    return check_host("server", facts, [expected], skew_s=case.skew_s)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_server_has_these_findings(name: str, projects: tuple[Project, Project]) -> None:
+    found = judged(CASES[name], projects)
+
+    assert [(one.check.partition("/")[2], one.subject) for one in found] == list(CASES[name].found)
+    weights = {check.id: check.severity for check in CHECKS}
+    if CASES[name].weight:
+        assert [one.severity or weights[one.check] for one in found] == [CASES[name].weight]
+
+
+def test_every_check_has_a_case() -> None:
+    """But for the one that is told where no fact can be had."""
+    fired = {f"host/{check}" for case in CASES.values() for check, _ in case.found}
+
+    assert fired == {check.id for check in CHECKS} - {"host/unreachable"}
+
+
+def test_findings_of_compose_files_point_at_them(projects: tuple[Project, Project]) -> None:
+    found = judged(CASES["no-network"], projects)
+
+    assert (found[0].file, found[0].line) == ("compose.yml", 12)
+    assert found[0].command == "docker network create orienter-shared"
+    assert found[0].environment == "production"
+
+
+def test_a_certificate_points_at_who_asks_for_it(projects: tuple[Project, Project]) -> None:
+    found = judged(CASES["no-certificate"], projects)
+
+    assert (found[0].file, found[0].line) == CERTIFICATE[1:]
+
+
+def test_a_path_of_this_machine_is_none_of_the_server(tmp_path: Path) -> None:
+    from orient_deploy.commands.preflight_host import _on_server
+    from orient_deploy.config import parse
+
+    text = "version: 1\nimages: {a: {}}\nenvironments: {p: {directory: ~/orienter}}\n"
+    place = parse(text, source="x").environments[0]
+    root = str(tmp_path)
+
+    assert _on_server(f"{root}/certbot/a.pem", root, place) == "~/orienter/certbot/a.pem"
+    assert _on_server("/etc/letsencrypt/a.pem", root, place) == "/etc/letsencrypt/a.pem"

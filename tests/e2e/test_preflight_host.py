@@ -1,0 +1,361 @@
+"""What a server has, told by the script on a real sshd with a real engine behind it.
+
+Ports are published on 127.0.0.1 alone; the registry is on loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orient_deploy.server.host_facts import Container, HostFacts, command, parse_facts
+from tests.machines.docker_engine import DockerEngine, docker_engine
+from tests.machines.image_registry import ImageRegistry, image_registry
+from tests.machines.parts import part
+from tests.machines.ssh_server import SshServer, make_key, ssh_server
+from tests.unit.commands.conftest import Finished, run_command
+
+CANARY = "Zx81-swordfish"
+CONFIG = """\
+version: 1
+images: {dashboard: {repository: ghcr.io/acme/dashboard}}
+environments:
+  production:
+    hosts: ['ADDRESS']
+    directory: ~/orienter
+    workdir: .
+    project: production
+    compose: [compose.yml]
+    env-file: .env
+    docker: DOCKER
+"""
+COMPOSE = """\
+services:
+  dashboard:
+    image: sleeper:1
+    container_name: orienter-dashboard
+    environment: {SECRET: '$SECRET', PLAIN: a}
+    ports: ['127.0.0.1:PORT:80']
+"""
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
+    with docker_engine("28") as found:
+        context = tmp_path_factory.mktemp("image")
+        shutil.copy(found.busybox, context / "busybox")
+        (context / "Dockerfile").write_text(
+            "FROM scratch\nCOPY busybox /busybox\nSTOPSIGNAL SIGKILL\n"
+            'CMD ["/busybox", "sleep", "600"]\n'
+        )
+        found.docker("build", "--quiet", "--tag", "sleeper:1", context)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[ImageRegistry]:
+    with image_registry(auth=False, tls=False) as found:
+        yield found
+
+
+def facts(
+    engine: DockerEngine,
+    shell: list[str],
+    *,
+    directory: str = "/",
+    images: tuple[str, ...] = (),
+    paths: tuple[str, ...] = (),
+    env: dict[str, str] | None = None,
+) -> HostFacts:
+    """What the script tells, run here by a shell."""
+    asked = command(directory, ("docker",), images=images, paths=paths)
+    done = subprocess.run(
+        [*shell, *asked[1:]],
+        env={**os.environ, **engine.env, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    return parse_facts(done.stdout, images=images, paths=paths)
+
+
+def shells(engine: DockerEngine) -> dict[str, list[str]]:
+    return {"dash": ["dash"], "bash": ["bash"], "busybox": [str(engine.busybox), "sh"]}
+
+
+def compose(engine: DockerEngine, folder: Path, *arguments: str) -> None:
+    engine.docker("compose", "-p", "production", "-f", folder / "compose.yml", *arguments)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "orienter"
+    folder.mkdir()
+    (folder / "compose.yml").write_text(COMPOSE.replace("PORT", str(free_port())))
+    (folder / ".env").write_text(f"SECRET={CANARY}\n")
+    return folder
+
+
+@pytest.fixture
+def running(engine: DockerEngine, project: Path) -> Iterator[Path]:
+    """The project, running."""
+    compose(engine, project, "up", "-d")
+    yield project
+    engine.docker("compose", "-p", "production", "down", "-t", "0", "--remove-orphans", check=False)
+
+
+def one(found: HostFacts, name: str = "orienter-dashboard") -> Container:
+    assert found.containers is not None
+    return next(each for each in found.containers if each.name == name)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+def test_each_shell_tells_the_same(shell: str, engine: DockerEngine, running: Path) -> None:
+    (running / "it's a.pem").write_text("")
+    found = facts(
+        engine, shells(engine)[shell], directory=str(running), paths=("it's a.pem", "/none", "~")
+    )
+
+    assert found.docker.startswith("28.") and found.compose.startswith("2.40")
+    assert found.missing_tools == () and found.docker_failure == ""
+    assert found.clock_s and found.memory_kb and found.has_directory
+    assert {space.path for space in found.spaces} == {".", "/"}
+    assert found.networks and {"bridge", "host", "production_default"} <= found.networks
+    assert dict(found.paths) == {"it's a.pem": True, "/none": False, "~": True}
+    container = one(found)
+    assert (container.state, container.project, container.service) == (
+        *("running", "production"),
+        "dashboard",
+    )
+    assert container.is_current is True and not container.is_one_off
+    assert [port[0] for port in container.ports] == ["127.0.0.1"]
+    assert container.networks == {"production_default"}
+    port = container.ports[0][1]
+    assert any(held.number == port and held.address == "127.0.0.1" for held in found.listeners)
+
+
+def test_a_restart_reads_no_variables(engine: DockerEngine, running: Path) -> None:
+    """Who was restarted after a change is told; who was recreated is not."""
+    dash = ["dash"]
+    (running / ".env").write_text(f"SECRET={CANARY}-2\n")
+    engine.docker("restart", "-t", "0", "orienter-dashboard")
+    restarted = one(facts(engine, dash, directory=str(running)))
+
+    compose(engine, running, "up", "-d")
+    recreated = one(facts(engine, dash, directory=str(running)))
+
+    assert (restarted.is_current, recreated.is_current) == (False, True)
+
+
+def test_nothing_of_a_variable_is_printed(engine: DockerEngine, running: Path) -> None:
+    done = subprocess.run(
+        command(str(running), ("docker",), images=["sleeper:1"]),
+        env={**os.environ, **engine.env},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert CANARY.encode() not in done.stdout + done.stderr
+    assert b"hash production dashboard" in done.stdout
+
+
+def test_images_are_there_or_not(
+    engine: DockerEngine, registry: ImageRegistry, tmp_path: Path
+) -> None:
+    there = f"{registry.host}/acme/there:1"
+    engine.docker("tag", "sleeper:1", there)
+    engine.docker("push", "--quiet", there)
+    engine.docker("rmi", there)
+    absent, refused = f"{registry.host}/acme/absent:1", "127.0.0.1:9/a:1"
+    images = ("sleeper:1", there, absent, refused)
+
+    found = facts(engine, ["dash"], images=images)
+
+    assert dict(found.images) == {
+        "sleeper:1": "present",
+        there: "there",
+        absent: "absent",
+        refused: "unknown",
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "failure"),
+    [
+        pytest.param("exit 127", "missing", id="no-docker"),
+        pytest.param(
+            "echo 'permission denied while trying to connect to the socket' >&2; exit 1",
+            "denied",
+            id="a-closed-socket",
+        ),
+        pytest.param("sleep 600", "hung", id="an-engine-that-hangs"),
+        pytest.param("echo odd >&2; exit 1", "failed", id="something-else"),
+    ],
+)
+def test_a_docker_that_does_not_answer_is_told(
+    script: str, failure: str, engine: DockerEngine, tmp_path: Path
+) -> None:
+    shim = tmp_path / "docker"
+    shim.write_text(f"#!/bin/sh\n{script}\n")
+    shim.chmod(0o755)
+    # Nobody waits for twenty seconds here: what bounds a question is bounded itself.
+    timeout = tmp_path / "timeout"
+    timeout.write_text('#!/bin/sh\nshift; exec /usr/bin/timeout 1 "$@"\n')
+    timeout.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    found = facts(engine, ["dash"], env={"PATH": path})
+
+    assert found.docker_failure == failure and found.containers is None
+    assert found.clock_s
+
+
+def test_a_stopped_engine_is_told(engine: DockerEngine) -> None:
+    found = facts(engine, ["dash"], env={"DOCKER_HOST": "unix:///nowhere.sock"})
+
+    assert found.docker_failure == "unreachable"
+
+
+# --- the whole way
+
+
+class Laptop:
+    """A clone whose configuration leads to the server."""
+
+    def __init__(self, folder: Path, server: SshServer, engine: DockerEngine, text: str) -> None:
+        self.folder = folder / "clone"
+        (self.folder / ".github").mkdir(parents=True)
+        docker = (
+            f"PATH={engine.env['PATH']} DOCKER_HOST={engine.env['DOCKER_HOST']} "
+            f"DOCKER_CONFIG={engine.env['DOCKER_CONFIG']} docker"
+        )
+        config = CONFIG.replace("ADDRESS", server.address).replace("DOCKER", docker)
+        (self.folder / ".github/orient-deploy.yml").write_text(config)
+        (self.folder / "compose.yml").write_text(text)
+        (self.folder / "Dockerfile").write_text("FROM scratch\n")
+        git = ["git", "-C", str(self.folder)]
+        for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+            subprocess.run([*git, *words], check=True, timeout=60)
+        engine_part = part("28") / "usr"
+        home = folder / "home"
+        (home / ".docker").mkdir(parents=True)
+        (home / ".docker/cli-plugins").symlink_to(engine_part / "libexec/docker/cli-plugins")
+        self.env = {
+            "PATH": f"{engine_part / 'bin'}:{os.environ['PATH']}",
+            "HOME": str(home),
+            "INPUT_SSH_KEY": server.key,
+            "INPUT_KNOWN_HOSTS": server.known_hosts,
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_WORKSPACE": str(self.folder),
+            "GITHUB_OUTPUT": str(folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(folder / "summary"),
+            "RUNNER_TEMP": str(folder),
+        }
+        asked = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True)
+        self.env["GITHUB_SHA"] = asked.stdout.decode().strip()
+
+    def run(self, **changes: str) -> Finished:
+        return run_command(("preflight",), {**self.env, **changes})
+
+
+def found_by(done: Finished) -> list[tuple[str, str]]:
+    told: list[dict[str, Any]] = json.loads(done.outputs["findings"])
+    return [(one["check"], one["subject"]) for one in told]
+
+
+@pytest.fixture
+def server(tmp_path: Path, running: Path) -> Iterator[SshServer]:
+    with ExitStack() as stack:
+        found = stack.enter_context(ssh_server(tmp_path / "sshd"))
+        (found.home / "orienter").symlink_to(running)
+        yield found
+
+
+def test_a_server_that_is_well_gives_no_finding(
+    tmp_path: Path, server: SshServer, engine: DockerEngine, running: Path
+) -> None:
+    """And its own file of variables is what the project is judged with."""
+    laptop = Laptop(tmp_path, server, engine, (running / "compose.yml").read_text())
+
+    done = laptop.run()
+
+    assert found_by(done) == [], done.stdout
+    assert done.code == 0
+    assert CANARY not in done.summary + str(done.outputs)
+    shown = [line for line in done.stdout.splitlines() if "::add-mask::" not in line]
+    assert CANARY not in "\n".join(shown)
+
+
+def test_what_others_hold_is_told(
+    tmp_path: Path, server: SshServer, engine: DockerEngine, running: Path
+) -> None:
+    text = (running / "compose.yml").read_text()
+    laptop = Laptop(tmp_path, server, engine, text)
+    config = laptop.folder / ".github/orient-deploy.yml"
+    config.write_text(config.read_text().replace("project: production", "project: other"))
+    network = "networks: {shared: {external: true}}\n"
+    (laptop.folder / "compose.yml").write_text(
+        text.replace("$SECRET", "$ABSENT") + "    networks: [shared]\n" + network
+    )
+    subprocess.run(["git", "-C", laptop.folder, "commit", "-qam", "y"], check=True, timeout=60)
+    head = subprocess.run(
+        ["git", "-C", laptop.folder, "rev-parse", "HEAD"], check=True, capture_output=True
+    )
+
+    done = laptop.run(GITHUB_SHA=head.stdout.decode().strip())
+
+    port = one(facts(engine, ["dash"])).ports[0][1]
+    assert set(found_by(done)) == {
+        ("compose/variable-unset", "ABSENT"),
+        ("host/name-taken", "orienter-dashboard"),
+        ("host/port-taken", f"{port}/tcp"),
+        ("host/network-missing", "shared"),
+        ("host/project-differs", "production"),
+        ("environment/unknown", "127.0.0.1:~/orienter/.env"),
+    }
+
+
+def test_a_server_with_another_key_is_not_trusted(
+    tmp_path: Path, server: SshServer, engine: DockerEngine, running: Path
+) -> None:
+    laptop = Laptop(tmp_path, server, engine, COMPOSE.replace("PORT", "8080"))
+    make_key(tmp_path / "other")
+    public = (tmp_path / "other.pub").read_text().split()
+    known = f"[127.0.0.1]:{server.port} {public[0]} {public[1]}\n"
+
+    done = laptop.run(INPUT_KNOWN_HOSTS=known)
+
+    assert ("host/unreachable", server.address) in found_by(done)
+    assert "host key" in done.stdout
+
+
+def test_a_server_that_is_down_hides_nothing_else(
+    tmp_path: Path, server: SshServer, engine: DockerEngine, running: Path
+) -> None:
+    laptop = Laptop(tmp_path, server, engine, COMPOSE.replace("PORT", "8080"))
+
+    known = server.known_hosts.replace(f":{server.port} ", ":9 ")
+    done = laptop.run(
+        INPUT_HOSTS="orient@127.0.0.1:9", INPUT_CHECKS="compose host", INPUT_KNOWN_HOSTS=known
+    )
+
+    assert found_by(done) == [("host/unreachable", "orient@127.0.0.1:9")]
+    assert "could not be read: 127.0.0.1 was not reached" in done.summary

@@ -66,8 +66,8 @@ MOST_OLD_FILES = 500  # YAML files of the commit that runs, read for what its co
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(ServerInputs):
-    """The inputs of `preflight`."""
+class Where:
+    """Which environment, of which configuration."""
 
     environment: str = described(
         "The environment of the configuration to look at. Empty means each one.", ""
@@ -82,6 +82,12 @@ class Inputs(ServerInputs):
         "itself.",
         "",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs(ServerInputs, Where):
+    """The inputs of `preflight`: where, then the servers, then what is looked at."""
+
     checks: str = described(
         "Groups of checks to run: compose, environment, repository, nginx, host, separated by "
         "commas, blanks or lines. Empty means all for which there is something to look at.",
@@ -119,6 +125,15 @@ class Inputs(ServerInputs):
         "Command of the nginx that tests configurations, `nginx -t`. Empty means the one on PATH; "
         "without one they are only parsed.",
         "",
+    )
+    local: bool = described(
+        "Run what one would run by hand before a push as well: `test:ci` of the packages, turbo's "
+        "tests of what the images are made of, `docker compose config`. 'true' or 'false'; empty "
+        "means 'false'.",
+        False,
+    )
+    build: bool = described(
+        "With 'local', build the images too. 'true' or 'false'; empty means 'false'.", False
     )
     token: str = described(
         "Token that reads deployments, `deployments: read`, and commits that the checkout lacks.",
@@ -169,7 +184,13 @@ def run(inputs: Inputs, context: Context) -> int:
         today=datetime.now(tz=timezone.utc).date().isoformat(),
         looked=lambda check: group_of(check) in groups,
     )
-    return _publish(run_of, judged, stacks, tuple(groups))
+    code = _publish(run_of, judged, stacks, tuple(groups))
+    if inputs.local:
+        from orient_deploy.commands.preflight_local import run_local
+
+        place = _environments(inputs, config)[0] if inputs.environment else None
+        code = run_local(root, place, config, context, build=inputs.build) or code
+    return code
 
 
 @dataclass(frozen=True, kw_only=True)

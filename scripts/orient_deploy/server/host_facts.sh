@@ -24,9 +24,8 @@ fi
 docker() { eval "$bound $docker \"\$@\""; }
 keyed() { while IFS= read -r line || [ -n "$line" ]; do printf '%s %s\n' "$1" "$line"; done; }
 located() {
-  # shellcheck disable=SC2088 # a tilde that is given as text
   case $1 in
-  '~' | '~/'*) printf '%s\n' "$HOME${1#\~}" ;;
+  [~] | [~]/*) printf '%s\n' "$HOME${1#\~}" ;;
   *) printf '%s\n' "$1" ;;
   esac
 }
@@ -112,10 +111,11 @@ hashes() { # a project, and the id of one of its containers
 }
 
 if ids=$(docker ps -aq --no-trunc 2>/dev/null); then
-  # shellcheck disable=SC2086 # ids are words
-  if [ -n "$ids" ]; then
-    docker inspect --type container --format "$fields" $ids 2>/dev/null | keyed container
-  fi
+  [ -z "$ids" ] || printf '%s\n' "$ids" | {
+    set --
+    while read -r id; do set -- "$@" "$id"; done
+    docker inspect --type container --format "$fields" "$@" 2>/dev/null </dev/null
+  } | keyed container
   echo 'told containers'
   docker ps -a --no-trunc --filter label=com.docker.compose.oneoff=False \
     --format '{{.Label "com.docker.compose.project"}} {{.ID}}' 2>/dev/null |

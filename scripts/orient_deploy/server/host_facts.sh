@@ -1,4 +1,4 @@
-#!/bin/sh
+# shellcheck shell=sh
 # What a server has, for preflight. Arguments: the folder of the deployment; how docker is called,
 # in words, ended by `--`; images, ended by `--`; paths, absolute or relative to the folder.
 #

@@ -20,7 +20,7 @@ import pytest
 from orient_deploy.server.host_facts import Container, HostFacts, command, parse_facts
 from tests.machines.docker_engine import DockerEngine, docker_engine
 from tests.machines.image_registry import ImageRegistry, image_registry
-from tests.machines.parts import part
+from tests.machines.parts import as_root, part
 from tests.machines.ssh_server import SshServer, make_key, ssh_server
 from tests.unit.commands.conftest import Finished, run_command
 
@@ -43,7 +43,9 @@ services:
   dashboard:
     image: sleeper:1
     container_name: orienter-dashboard
-    environment: {SECRET: '$SECRET', PLAIN: a}
+    environment: {SECRET: '$SECRET', PLAIN: a, CHOSEN: '${CHOSEN:-x}', URL: 'h://$$u:${SECRET}<&>'}
+    env_file: [more.env]
+    deploy: {resources: {limits: {memory: 64M}}}
     ports: ['127.0.0.1:PORT:80']
 """
 
@@ -74,10 +76,11 @@ def facts(
     directory: str = "/",
     images: tuple[str, ...] = (),
     paths: tuple[str, ...] = (),
+    projects: tuple[str, ...] = ("production",),
     env: dict[str, str] | None = None,
 ) -> HostFacts:
     """What the script tells, run here by a shell."""
-    asked = command(directory, ("docker",), images=images, paths=paths)
+    asked = command(directory, ("docker",), projects=projects, images=images, paths=paths)
     done = subprocess.run(
         [*shell, *asked[1:]],
         env={**os.environ, **engine.env, **(env or {})},
@@ -93,8 +96,14 @@ def shells(engine: DockerEngine) -> dict[str, list[str]]:
     return {"dash": ["dash"], "bash": ["bash"], "busybox": [str(engine.busybox), "sh"]}
 
 
-def compose(engine: DockerEngine, folder: Path, *arguments: str) -> None:
-    engine.docker("compose", "-p", "production", "-f", folder / "compose.yml", *arguments)
+def compose(engine: DockerEngine, folder: Path, *arguments: str, **env: str) -> None:
+    subprocess.run(
+        ["docker", "compose", "-p", "production", "-f", folder / "compose.yml", *arguments],
+        env={**os.environ, **engine.env, **env},
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
 
 
 def free_port() -> int:
@@ -110,6 +119,7 @@ def project(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "compose.yml").write_text(COMPOSE.replace("PORT", str(free_port())))
     (folder / ".env").write_text(f"SECRET={CANARY}\n")
+    (folder / "more.env").write_text("MORE='\"a\\tb'\nWITH=<${SECRET}>\n")
     return folder
 
 
@@ -144,29 +154,64 @@ def test_each_shell_tells_the_same(shell: str, engine: DockerEngine, running: Pa
         *("running", "production"),
         "dashboard",
     )
-    assert container.is_current is True and not container.is_one_off
+    assert container.changed == () and not container.is_one_off
     assert [port[0] for port in container.ports] == ["127.0.0.1"]
     assert container.networks == {"production_default"}
     port = container.ports[0][1]
     assert any(held.number == port and held.address == "127.0.0.1" for held in found.listeners)
 
 
-def test_a_restart_reads_no_variables(engine: DockerEngine, running: Path) -> None:
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+def test_a_restart_reads_no_variables(shell: str, engine: DockerEngine, running: Path) -> None:
     """Who was restarted after a change is told; who was recreated is not."""
     dash = ["dash"]
     (running / ".env").write_text(f"SECRET={CANARY}-2\n")
+    (running / "more.env").write_text("MORE='\"a\\tb'\nNEW=1\n")
     engine.docker("restart", "-t", "0", "orienter-dashboard")
-    restarted = one(facts(engine, dash, directory=str(running)))
+    restarted = one(facts(engine, shells(engine)[shell], directory=str(running)))
 
     compose(engine, running, "up", "-d")
     recreated = one(facts(engine, dash, directory=str(running)))
 
-    assert (restarted.is_current, recreated.is_current) == (False, True)
+    assert (restarted.changed, recreated.changed) == (("NEW", "SECRET", "URL"), ())
+
+
+@pytest.mark.parametrize("version", ["compose-2.26", "28"])
+def test_what_a_shell_set_is_no_difference(
+    version: str, engine: DockerEngine, running: Path, tmp_path: Path
+) -> None:
+    """Nor what another Compose made, or what the files leave to whoever starts the project."""
+    (tmp_path / "cli-plugins").symlink_to(part(version) / "usr/libexec/docker/cli-plugins")
+    compose(engine, running, "down", "-t", "0")
+    compose(engine, running, "up", "-d", CHOSEN="shell", DOCKER_CONFIG=str(tmp_path))
+
+    found = one(facts(engine, ["dash"], directory=str(running)))
+
+    assert found.changed == ()
+
+
+def test_projects_of_others_are_not_compared(engine: DockerEngine, running: Path) -> None:
+    (running / ".env").write_text("SECRET=2\n")
+
+    found = facts(engine, ["dash"], directory=str(running), projects=("other",))
+
+    assert one(found).changed is None
+
+
+@pytest.mark.parametrize("lost", ["compose.yml", "more.env"])
+def test_lost_files_are_compared_with_nothing(
+    lost: str, engine: DockerEngine, running: Path
+) -> None:
+    (running / ".env").write_text("SECRET=2\n")
+    (running / lost).unlink()
+
+    assert one(facts(engine, ["dash"], directory=str(running))).changed is None
 
 
 def test_nothing_of_a_variable_is_printed(engine: DockerEngine, running: Path) -> None:
+    (running / ".env").write_text(f"SECRET={CANARY}-2\n")
     done = subprocess.run(
-        command(str(running), ("docker",), images=["sleeper:1"]),
+        command(str(running), ("docker",), projects=["production"], images=["sleeper:1"]),
         env={**os.environ, **engine.env},
         capture_output=True,
         check=False,
@@ -174,7 +219,7 @@ def test_nothing_of_a_variable_is_printed(engine: DockerEngine, running: Path) -
     )
 
     assert CANARY.encode() not in done.stdout + done.stderr
-    assert b"hash production dashboard" in done.stdout
+    assert b'differs "/orienter-dashboard" SECRET\n' in done.stdout
 
 
 def test_images_are_there_or_not(
@@ -226,6 +271,40 @@ def test_a_docker_that_does_not_answer_is_told(
 
     assert found.docker_failure == failure and found.containers is None
     assert found.clock_s
+
+
+def test_an_engine_that_hangs_in_the_middle_is_told(engine: DockerEngine, tmp_path: Path) -> None:
+    """Its version is answered long after it does nothing else any more."""
+    shim = tmp_path / "docker"
+    real = shutil.which("docker", path=engine.env["PATH"])
+    shim.write_text(f'#!/bin/sh\n[ "$1" != ps ] || exec sleep 600\nexec {real} "$@"\n')
+    timeout = tmp_path / "timeout"
+    timeout.write_text('#!/bin/sh\nshift; exec /usr/bin/timeout 1 "$@"\n')
+    for program in (shim, timeout):
+        program.chmod(0o755)
+
+    found = facts(engine, ["dash"], env={"PATH": f"{tmp_path}:{engine.env['PATH']}"})
+
+    assert found.docker_failure == "hung" and found.containers is None
+    assert found.docker.startswith("28.")
+
+
+def test_what_may_not_be_looked_at_is_not_missing(engine: DockerEngine, tmp_path: Path) -> None:
+    """Certbot's folders are root's alone."""
+    folder = tmp_path / "closed"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "a.pem").write_text("")
+    (tmp_path / "link.pem").symlink_to(folder / "a.pem")
+    folder.chmod(0o700)
+    for above in [tmp_path, *tmp_path.parents][:3]:
+        above.chmod(above.stat().st_mode | 0o055)
+    paths = ("closed/a.pem", "closed/inner/deep/a.pem", "link.pem", "none/a.pem", "closed")
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    shell = [*map(str, as_root(*nobody)), "dash"]
+
+    found = facts(engine, shell, directory=str(tmp_path), paths=paths)
+
+    assert dict(found.paths) == {"none/a.pem": False, "closed": True}
 
 
 def test_a_stopped_engine_is_told(engine: DockerEngine) -> None:
@@ -313,7 +392,9 @@ def test_what_others_hold_is_told(
     config.write_text(config.read_text().replace("project: production", "project: other"))
     network = "networks: {shared: {external: true}}\n"
     (laptop.folder / "compose.yml").write_text(
-        text.replace("$SECRET", "$ABSENT") + "    networks: [shared]\n" + network
+        text.replace("'$SECRET'", "'$ABSENT'").replace("${SECRET}", "")
+        + "    networks: [shared]\n"
+        + network
     )
     subprocess.run(["git", "-C", laptop.folder, "commit", "-qam", "y"], check=True, timeout=60)
     head = subprocess.run(

@@ -10,7 +10,7 @@ import posixpath
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orient_deploy.commands.servers import logged_in
@@ -18,6 +18,7 @@ from orient_deploy.errors import OrientError, RemoteError
 from orient_deploy.hidden import Hidden
 from orient_deploy.preflight.finding import Finding
 from orient_deploy.preflight.host import Expected, check_host
+from orient_deploy.secrets.lint import is_shown
 from orient_deploy.server.host import docker_command
 from orient_deploy.server.host_facts import TIMEOUT_S, command, parse_facts
 from orient_deploy.stack.compose import FILE_MAX_BYTES
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from orient_deploy.config.model import Environment
     from orient_deploy.preflight.nginx import HostPath
     from orient_deploy.server.host import Host
+    from orient_deploy.server.host_facts import HostFacts
     from orient_deploy.server.ssh import Server
     from orient_deploy.stack.project import Project
 
@@ -67,13 +69,20 @@ def look(
         for place in places
         for one in place.certificates
     }
-    images = list(dict.fromkeys(image for one in places for image in _images(one, references)))
+    wanted = [_images(one, references) for one in places]
+    images = list(dict.fromkeys(image for one in wanted for image in one.values()))
+    # The script begins in the first one's folder.
+    folders = dict.fromkeys(_from_home(one.environment.directory) for one in places[1:])
+    looked_for = list(dict.fromkeys((*paths, *folders)))
+    names = list(dict.fromkeys(one.project.name for one in places if one.project.name))
     try:
         with logged_in(host, docker, inputs, context) as server:
-            asked = command(first.directory, docker, images=images, paths=list(paths))
+            asked = command(
+                first.directory, docker, projects=names, images=images, paths=looked_for
+            )
             before = clock()
             done = server.run(asked, timeout_s=TIMEOUT_S, repeat=True)
-        facts = parse_facts(done.out, images=images, paths=list(paths))
+        facts = _shown(parse_facts(done.out, images=images, paths=looked_for))
     except ValueError:
         error: OrientError = RemoteError(
             f"{host} did not say what it has",
@@ -90,6 +99,10 @@ def look(
             environment=one.environment.name,
             project=one.project,
             directory=one.environment.directory,
+            has_directory=facts.has_directory
+            if one.environment.directory == first.directory
+            else facts.paths.get(_from_home(one.environment.directory)) is not False,
+            images=images_of_one,
             is_named=bool(one.environment.project),
             peers=one.needs,
             certificates=[
@@ -99,7 +112,7 @@ def look(
             ],
             compose=compose,
         )
-        for one in places
+        for one, images_of_one in zip(places, wanted, strict=True)
     ]
     return check_host(str(host), facts, expected, skew_s=skew_s)
 
@@ -133,13 +146,36 @@ def _on_server(path: str, root: str, place: Environment) -> str:
     inside = os.path.relpath(path, os.path.realpath(root))
     if inside.startswith(".."):
         return path
-    return posixpath.join(place.directory, inside.replace(os.sep, "/"))
+    return posixpath.join(_from_home(place.directory), inside.replace(os.sep, "/"))
 
 
-def _images(place: Place, references: Mapping[str, str]) -> list[str]:
-    """The images that must be there or come from a registry, as they are about to be deployed."""
-    found = []
-    for service in place.project.services.values():
+def _from_home(folder: str) -> str:
+    """A folder of the configuration, whatever folder one stands in there.
+
+    >>> _from_home("."), _from_home("orienter"), _from_home("~/orienter"), _from_home("/srv")
+    ('~', '~/orienter', '~/orienter', '/srv')
+    """
+    return folder if folder[:1] in ("/", "~") else posixpath.normpath(f"~/{folder}")
+
+
+def _shown(facts: HostFacts) -> HostFacts:
+    """The same without names of variables that may be pieces of values."""
+    return replace(
+        facts,
+        containers=facts.containers
+        and tuple(
+            replace(one, changed=tuple(name if is_shown(name) else "" for name in one.changed))
+            if one.changed
+            else one
+            for one in facts.containers
+        ),
+    )
+
+
+def _images(place: Place, references: Mapping[str, str]) -> dict[str, str]:
+    """By service: the image that must be there or come from a registry, as it is to be deployed."""
+    found = {}
+    for name, service in place.project.services.items():
         image = str(service.get("image") or "")
         last = image.rpartition("/")[2].partition("@")[0].partition(":")[0]
         repository = f"{image.rpartition('/')[0]}/{last}".lstrip("/")
@@ -147,5 +183,5 @@ def _images(place: Place, references: Mapping[str, str]) -> list[str]:
         if service.get("build") and wanted == image:
             continue  # built there, or by the pipeline that has not run yet
         if wanted and not place.project.is_made_up(wanted):
-            found.append(wanted)
+            found[name] = wanted
     return found

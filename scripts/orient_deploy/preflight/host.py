@@ -6,14 +6,14 @@ Judges facts that were gathered on it. Nothing here asks the server, and no fact
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orient_deploy.preflight.finding import Check, Finding, Severity
 from orient_deploy.stack.resources import Port, published_ports
 
 if TYPE_CHECKING:
-    from orient_deploy.server.host_facts import Container, HostFacts
+    from orient_deploy.server.host_facts import Container, HostFacts, Space
     from orient_deploy.stack.project import Project
 
 CHECKS = (
@@ -167,9 +167,9 @@ CHECKS = (
     Check(
         id="host/container-stale",
         severity="warning",
-        title="A container has other settings than its files and variables",
-        why="It was restarted instead of recreated after a change: a restart reads no file of "
-        "variables.",
+        title="A container has other variables than its files",
+        why="A restart reads no file of variables: what was changed there is in no container that "
+        "was there before.",
         fix="Recreate it: `docker compose up -d`.",
     ),
     Check(
@@ -183,6 +183,7 @@ CHECKS = (
 
 DISK_LEAST_KB = 1024 * 1024
 DISK_LEAST_SHARE = 0.05
+DISK_PLENTY_KB = 10 * DISK_LEAST_KB  # of a large disk a small share is enough
 INODES_LEAST_SHARE = 0.05
 MEMORY_LEAST_KB = 128 * 1024
 CLOCK_MOST_S = 30.0
@@ -208,7 +209,9 @@ class Expected:
     environment: str
     project: Project
     directory: str  # as the configuration has it
-    is_named: bool = False  # the configuration says the project's name
+    has_directory: bool = True  # whether it is there
+    images: Mapping[str, str] = field(default_factory=dict)  # to be deployed, by service
+    is_named: bool = True  # the configuration says the project's name; else what runs does
     peers: Mapping[str, Project] = field(default_factory=dict)  # stacks that it needs
     certificates: Sequence[tuple[str, str, int]] = ()  # path there; file and line that ask for it
     compose: str = ""  # the version that judged the project here
@@ -222,12 +225,13 @@ def check_host(
     `skew_s` is how far its clock is ahead of ours.
     """
     found = [*_machine(host, facts, skew_s)]
+    expected = [_as_it_runs(one, facts.containers or ()) for one in expected]
     for one in expected:
-        of_one = [*_folder(host, facts, one), *_compose(host, facts, one)]
+        of_one = [*_folder(host, one), *_compose(host, facts, one)]
         if facts.containers is not None:
             of_one += _names(host, facts.containers, one)
             of_one += _ports(host, facts, one)
-            of_one += _running(host, facts.containers, one)
+            of_one += _running(host, facts.containers, one, expected)
             of_one += _peers(host, facts.containers, one)
         of_one += _networks(host, facts, one)
         of_one += _images(host, facts, one)
@@ -271,10 +275,11 @@ def _machine(host: str, facts: HostFacts, skew_s: float | None) -> Iterator[Find
         yield _finding("host/docker-unusable", host, f"docker of {host}: {why}", fix=fix)
     elif facts.api and _version(facts.api) < OLDEST_API:
         yield _finding("host/docker-old", host, f"{host} has docker {facts.docker}")
-    for space in facts.spaces:
+    for space in _spaces(facts.spaces):
         what = "docker's data" if space.path == "/" else "the deployment"
         share = space.free_kb / space.total_kb if space.total_kb else 1.0
-        if space.total_kb and (space.free_kb < DISK_LEAST_KB or share < DISK_LEAST_SHARE):
+        is_little = share < DISK_LEAST_SHARE and space.free_kb < DISK_PLENTY_KB
+        if space.total_kb and (space.free_kb < DISK_LEAST_KB or is_little):
             free = f"{space.free_kb / 1024 / 1024:.1f} GiB, {share:.0%}"
             yield _finding("host/disk-low", what, f"the disk of {what} on {host} has {free} free")
         if space.inodes and space.free_inodes / space.inodes < INODES_LEAST_SHARE:
@@ -298,12 +303,20 @@ def _machine(host: str, facts: HostFacts, skew_s: float | None) -> Iterator[Find
         )
 
 
+def _spaces(spaces: Sequence[Space]) -> list[Space]:
+    """One for each file system: docker's data comes before a deployment on the same."""
+    found: dict[tuple[int, int], Space] = {}
+    for one in sorted(spaces, key=lambda one: one.path != "/"):
+        found.setdefault((one.total_kb, one.inodes), one)
+    return list(found.values())
+
+
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(one) for one in text.split(".")[:2] if one.isdigit())
 
 
-def _folder(host: str, facts: HostFacts, one: Expected) -> Iterator[Finding]:
-    if not facts.has_directory:
+def _folder(host: str, one: Expected) -> Iterator[Finding]:
+    if not one.has_directory:
         yield _finding(
             "host/directory-missing",
             one.directory,
@@ -327,6 +340,29 @@ def _compose(host: str, facts: HostFacts, one: Expected) -> Iterator[Finding]:
 
 
 # --- names and ports
+
+
+def _as_it_runs(one: Expected, containers: Sequence[Container]) -> Expected:
+    """The same, with the project's name of what runs where nobody says another."""
+    if one.is_named or any(_is_ours(each, one) for each in containers):
+        return one
+    runs = _runs_as(containers, one)
+    return replace(one, project=replace(one.project, name=runs)) if runs else one
+
+
+def _runs_as(containers: Sequence[Container], one: Expected) -> str:
+    """The one project that has containers with the names of our services, or ''."""
+    wanted = {
+        str(told.get("container_name")): service
+        for service, told in one.project.services.items()
+        if told.get("container_name")
+    }
+    projects = {
+        each.project
+        for each in containers
+        if each.project and wanted.get(each.name) == each.service
+    }
+    return projects.pop() if len(projects) == 1 else ""
 
 
 def _is_ours(container: Container, one: Expected) -> bool:
@@ -361,11 +397,14 @@ def _ports(host: str, facts: HostFacts, one: Expected) -> Iterator[Finding]:
         for port in each.ports
     ]
     of_containers = {(port[1], port[2]) for each in running for port in each.ports}
+    # What ours hold in the host's own network goes when they are created anew.
+    is_shared = any(_is_ours(each, one) and "host" in each.networks for each in running)
     processes = [
         _port("", held.address, held.number, held.protocol)
         for held in facts.listeners
-        if (held.number, held.protocol) not in of_containers
+        if (held.number, held.protocol) not in of_containers and not is_shared
     ]
+    in_host = sorted(each.name for each in running if "host" in each.networks)
     for port in published_ports(one.project.services):
         if one.project.is_made_up(port.number):
             continue
@@ -374,7 +413,9 @@ def _ports(host: str, facts: HostFacts, one: Expected) -> Iterator[Finding]:
         if holder:
             message = f"{port} on {host} is held by the container {holder}"
         elif any(port.overlaps(held) for held in processes):
-            message = f"{port} on {host} is held by a process that is no container"
+            message = f"{port} on {host} is held by a process"
+            if in_host:
+                message += f" of the server, or by {' or '.join(in_host)} in its network"
         else:
             continue
         yield _finding(
@@ -393,9 +434,13 @@ def _port(service: str, address: str, number: int, protocol: str) -> Port:
 # --- what runs
 
 
-def _running(host: str, containers: Sequence[Container], one: Expected) -> Iterator[Finding]:
+def _running(
+    host: str, containers: Sequence[Container], one: Expected, expected: Sequence[Expected]
+) -> Iterator[Finding]:
     ours = [each for each in containers if _is_ours(each, one) and not each.is_one_off]
-    known = {*one.project.services, *one.project.raw_services}
+    # Environments may share a project.
+    same = [each.project for each in expected if each.project.name == one.project.name]
+    known = {name for each in same for name in (*each.services, *each.raw_services)}
     for each in sorted(ours, key=lambda each: each.name):
         if each.service not in known:
             yield _finding(
@@ -418,13 +463,16 @@ def _running(host: str, containers: Sequence[Container], one: Expected) -> Itera
                 command=f"docker logs --tail 100 {each.name}",
                 environment=one.environment,
             )
-        if each.is_current is False and each.state == "running":
-            restarted = "was restarted, and not recreated" if each.was_restarted else "still runs"
+        if each.changed and each.state == "running":
+            names = [name for name in each.changed if name]
+            others = len(each.changed) - len(names)
+            more = [f"{others} whose names are not shown"] if others else []
+            what = " and ".join([", ".join(names)] * bool(names) + more)
+            how = "was restarted, and not recreated" if each.was_restarted else "still runs"
             yield _finding(
                 "host/container-stale",
                 each.name,
-                f"{each.name} on {host} {restarted}, with other settings than its compose files "
-                "and variables have now",
+                f"{each.name} on {host} {how}, and its files have other values now of {what}",
                 environment=one.environment,
             )
     yield from _other_project(host, containers, one)
@@ -434,24 +482,14 @@ def _other_project(host: str, containers: Sequence[Container], one: Expected) ->
     """Containers of ours by their names, under another project's."""
     if any(_is_ours(each, one) for each in containers):
         return
-    wanted = {
-        str(told.get("container_name")): service
-        for service, told in one.project.services.items()
-        if told.get("container_name")
-    }
-    projects = {
-        each.project
-        for each in containers
-        if each.project and wanted.get(each.name) == each.service
-    }
-    if len(projects) == 1 and one.project.name:
-        (project,) = projects
+    runs = _runs_as(containers, one)
+    if runs and one.project.name:
         yield _finding(
             "host/project-differs",
-            project,
-            f"the containers on {host} are of the project {project}, and "
+            runs,
+            f"the containers on {host} are of the project {runs}, and "
             f"{one.environment or 'this'} would be {one.project.name}",
-            fix=f"Write `project: {project}` below the environment.",
+            fix=f"Write `project: {runs}` below the environment.",
             environment=one.environment,
         )
 
@@ -506,8 +544,8 @@ def _networks(host: str, facts: HostFacts, one: Expected) -> Iterator[Finding]:
 
 def _images(host: str, facts: HostFacts, one: Expected) -> Iterator[Finding]:
     users: dict[str, str] = {}
-    for service, told in sorted(one.project.services.items()):
-        users.setdefault(str(told.get("image") or ""), service)
+    for service, image in sorted(one.images.items()):
+        users.setdefault(image, service)
     for image, service in users.items():
         answer = facts.images.get(image)
         place = one.project.places.of("services", service, "image")

@@ -1,10 +1,9 @@
-r"""What a server has: programs, docker, space, ports, networks, containers, images.
+"""What a server has: programs, docker, space, ports, networks, containers, images.
 
 One script for POSIX sh, host_facts.sh, in one round trip. Every line that it prints begins with its
-own key, and
-what docker says of names is JSON, so nothing there can pass for another fact. No variable of a
-container leaves the server: whether its settings still are those of its files is told by digests
-that Compose made. Decides nothing.
+own key, and what docker says of names is JSON, so nothing there can pass for another fact. No value
+of a variable leaves the server: those of containers are compared with those of their files there,
+and the names of such as differ are told. Decides nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any
 TIMEOUT_S = 180.0
 MOST_IMAGES = 64
 
-_FIELDS = 14  # that the script tells of a container
+_FIELDS = 13  # that the script tells of a container
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,8 @@ class Container:
     project: str  # of Compose, or ''
     service: str
     is_one_off: bool  # of `docker compose run`
-    is_current: bool | None  # False: its files or variables say something else by now
+    # Variables that its own files give another value now; None: they could not be compared.
+    changed: tuple[str, ...] | None
     ports: tuple[tuple[str, int, str], ...]  # address ('' is every one), number, protocol
     networks: frozenset[str]
     directory: str  # Compose's project directory
@@ -77,22 +77,31 @@ class HostFacts:
     volumes: frozenset[str] | None = None
     containers: tuple[Container, ...] | None = None
     has_directory: bool = True
-    paths: Mapping[str, bool] = field(default_factory=dict)  # whether each that was asked for is
+    # Whether each that was asked for is there; one that may not be looked for is not among them.
+    paths: Mapping[str, bool] = field(default_factory=dict)
     images: Mapping[str, str] = field(
         default_factory=dict
     )  # present, there, absent, denied, unknown
 
 
 def command(
-    directory: str, docker: Sequence[str], *, images: Sequence[str] = (), paths: Sequence[str] = ()
+    directory: str,
+    docker: Sequence[str],
+    *,
+    projects: Sequence[str] = (),
+    images: Sequence[str] = (),
+    paths: Sequence[str] = (),
 ) -> list[str]:
     """What to run there; `paths` are absolute, or relative to `directory`, which may begin with ~.
 
-    >>> command("~/orienter", ("docker",), images=["a:1"], paths=["b"])[3:]
-    ['sh', '~/orienter', 'docker', '--', 'a:1', '--', 'b']
+    `projects` are those of Compose whose variables are compared.
+
+    >>> command("~/orienter", ("docker",), projects=["p"], images=["a:1"], paths=["b"])[3:]
+    ['sh', '~/orienter', 'docker', '--', 'p', '--', 'a:1', '--', 'b']
     """
     text = Path(__file__).with_name("host_facts.sh").read_text(encoding="utf-8")
-    return ["sh", "-c", text, "sh", directory, *docker, "--", *images[:MOST_IMAGES], "--", *paths]
+    lists = ["--", *projects, "--", *images[:MOST_IMAGES], "--", *paths]
+    return ["sh", "-c", text, "sh", directory, *docker, *lists]
 
 
 def parse_facts(out: bytes, *, images: Sequence[str] = (), paths: Sequence[str] = ()) -> HostFacts:
@@ -109,11 +118,6 @@ def parse_facts(out: bytes, *, images: Sequence[str] = (), paths: Sequence[str] 
     if "end" not in rows:
         raise ValueError("the script did not come to its end")
     told = set(rows.get("told", ()))
-    hashes = {
-        tuple(one.split(" ")[:2]): one.split(" ")[2]
-        for one in rows.get("hash", ())
-        if one.count(" ") == 2
-    }
     versions = rows.get("docker", [""])[-1].split(" ")  # warnings come before it
     compose = re.match(r"v?(\d+\.\d+(?:\.\d+)?)", rows.get("compose", [""])[0])
     clock = rows.get("clock", [""])[0]
@@ -129,14 +133,12 @@ def parse_facts(out: bytes, *, images: Sequence[str] = (), paths: Sequence[str] 
         listeners=tuple(_listeners(rows.get("net", ()))),
         networks=_names(rows.get("network", ())) if "networks" in told else None,
         volumes=_names(rows.get("volume", ())) if "volumes" in told else None,
-        containers=tuple(_containers(rows.get("container", ()), hashes))
-        if "containers" in told
-        else None,
+        containers=tuple(_containers(rows)) if "containers" in told else None,
         has_directory=rows.get("directory", ["yes"])[0] == "yes",
         paths={
             paths[int(number)]: answer == "yes"
             for number, answer in _pairs(rows.get("path", ()))
-            if number.isdigit() and int(number) < len(paths)
+            if answer in ("yes", "no") and number.isdigit() and int(number) < len(paths)
         },
         images={
             images[int(number)]: answer
@@ -223,22 +225,26 @@ def _address(text: str) -> str:
     return str(address.ipv4_mapped or address)
 
 
-def _containers(rows: Sequence[str], hashes: Mapping[tuple[str, ...], str]) -> list[Container]:
+def _containers(rows: Mapping[str, Sequence[str]]) -> list[Container]:
+    changed: dict[str, list[str]] = {}
+    for key in ("compared", "differs"):
+        for row in rows.get(key, ()):
+            name, _, variable = row.partition(" ")
+            changed.setdefault(name, []).extend([variable] if variable else [])
     found = []
-    for row in rows:
+    for row in rows.get("container", ()):
         try:
             values = json.loads(row)
         except ValueError:
             continue
         if isinstance(values, list) and len(values) == _FIELDS:
-            found.append(_container(values, hashes))
+            found.append(_container(values, changed.get(json.dumps(values[0]))))
     return found
 
 
-def _container(values: list[Any], hashes: Mapping[tuple[str, ...], str]) -> Container:
-    name, state, restarts, created, started, project, service, one_off, digest = values[:9]
-    directory, bindings, mode, health, networks = values[9:]
-    today = hashes.get((str(project or ""), str(service or "")))
+def _container(values: list[Any], changed: list[str] | None) -> Container:
+    name, state, restarts, created, started, project, service, one_off = values[:8]
+    directory, bindings, mode, health, networks = values[8:]
     ports = [
         (str(one.get("HostIp") or ""), int(one["HostPort"]), key.partition("/")[2] or "tcp")
         for key, those in (bindings or {}).items()
@@ -254,7 +260,7 @@ def _container(values: list[Any], hashes: Mapping[tuple[str, ...], str]) -> Cont
         project=str(project or ""),
         service=str(service or ""),
         is_one_off=str(one_off) == "True",
-        is_current=None if not today or not digest else today == digest,
+        changed=None if changed is None else tuple(sorted(changed)),
         ports=tuple(ports),
         networks=frozenset(str(one) for one in networks if one)
         | ({"host"} if mode == "host" else set()),

@@ -1,9 +1,10 @@
 # shellcheck shell=sh
 # What a server has, for preflight. Arguments: the folder of the deployment; how docker is called,
-# in words, ended by `--`; images, ended by `--`; paths, absolute or relative to the folder.
+# in words, ended by `--`; projects of Compose, ended by `--`; images, ended by `--`; paths, absolute
+# or relative to the folder.
 #
 # Every line that it prints begins with its own key, and names that docker tells are JSON. Nothing is
-# changed, nothing secret is read: of variables only digests that Compose itself makes are told.
+# changed. Variables are read and compared here; their names alone are told.
 LC_ALL=C
 export LC_ALL
 umask 077
@@ -34,6 +35,7 @@ date +%s | keyed clock
 for one in tar flock setsid sha256sum awk; do
   command -v "$one" >/dev/null 2>&1 || echo "lacks $one"
 done
+begun=$(date +%s)
 if cd "$(located "$directory")" 2>/dev/null; then echo 'directory yes'; else echo 'directory no'; fi
 df -Pk . 2>/dev/null | keyed 'disk .'
 df -Pi . 2>/dev/null | keyed 'inodes .'
@@ -42,13 +44,27 @@ for one in tcp tcp6 udp udp6; do
   [ ! -r "/proc/net/$one" ] || keyed "net $one" <"/proc/net/$one"
 done
 
-number=0 in_images=yes
+there() { # whether a path is there: yes, no, or hidden behind a folder that may not be entered
+  if [ -e "$1" ]; then echo yes; return; fi
+  if [ -L "$1" ]; then echo hidden; return; fi # what it leads to may be in such a folder
+  above=$1
+  until [ -e "$above" ]; do
+    case $above in
+    /*/*) above=${above%/*} ;;
+    /*) above=/ ;;
+    */*) above=${above%/*} ;;
+    *) above=. ;;
+    esac
+  done
+  if [ -x "$above" ]; then echo no; else echo hidden; fi
+}
+number=0 lists=0
 for one; do
-  if [ -n "$in_images" ]; then
-    if [ "$one" = -- ]; then in_images='' number=0; fi
+  if [ $lists -lt 2 ]; then
+    if [ "$one" = -- ]; then lists=$((lists + 1)); fi
     continue
   fi
-  if [ -e "$(located "$one")" ]; then echo "path $number yes"; else echo "path $number no"; fi
+  printf 'path %s %s\n' $number "$(there "$(located "$one")")"
   number=$((number + 1))
 done
 
@@ -56,7 +72,7 @@ told=$(docker version --format '{{json .Server.Version}} {{json .Server.APIVersi
 code=$?
 if [ $code -ne 0 ]; then
   case $code:$told in
-  124:*) echo 'failure hung' ;;
+  124:* | 143:*) echo 'failure hung' ;;
   127:* | *'not found'*) echo 'failure missing' ;;
   *denied* | *'a password is required'* | *'not in the sudoers'*) echo 'failure denied' ;;
   *'annot connect'* | *refused* | *'o such file'* | *'no such host'*) echo 'failure unreachable' ;;
@@ -84,45 +100,150 @@ fi
 label='index .Config.Labels "com.docker.compose'
 fields="[{{json .Name}},{{json .State.Status}},{{json .RestartCount}},{{json .Created}}"
 fields="$fields,{{json .State.StartedAt}}"
-for one in project service oneoff config-hash project.working_dir; do
+for one in project service oneoff project.working_dir; do
   fields="$fields,{{json ($label.$one\")}}"
 done
 fields="$fields,{{json .HostConfig.PortBindings}},{{json .HostConfig.NetworkMode}}"
 fields="$fields,{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}}"
 fields="$fields,[{{range \$name, \$_ := .NetworkSettings.Networks}}{{json \$name}},{{end}}null]]"
 
-# Whether the containers of a project still are what their own files and variables say: Compose has
-# put a digest on each, and makes one of the files as they are today.
-hashes() { # a project, and the id of one of its containers
-  project=$1 id=$2
-  of() { docker inspect --type container --format "{{$label.project.$1\"}}" "$id" 2>/dev/null; }
-  folder=$(of working_dir) files=$(of config_files) variables=$(of environment_file)
-  [ -n "$files" ] || return 0
+# Which variables of the containers of a project are not what its own files say now. Everything is
+# compared in awk, and names alone come out of it. A variable counts where these files alone decide
+# it: what refers to something that the file of variables does not set may come from whoever started
+# the project. What Compose's own digests say is no answer: for a service with an `env_file`,
+# `config --hash` differs from the digest on a container that was created a second ago (2.40).
+# shellcheck disable=SC2016 # these dollars are awk's
+compare='
+function text(s) {
+  gsub(/\\u003c/, "<", s)
+  gsub(/\\u003e/, ">", s)
+  gsub(/\\u0026/, "\\&", s)
+  gsub(/\\u0008/, "\\b", s)
+  gsub(/\\u000c/, "\\f", s)
+  return s
+}
+function decided(s,   name) {
+  gsub(/\$\$/, "", s)
+  while (match(s, /\$\{?[A-Za-z_][A-Za-z0-9_]*/)) {
+    name = substr(s, RSTART, RLENGTH)
+    s = substr(s, RSTART + RLENGTH)
+    sub(/^\$\{?/, "", name)
+    if (!(name in set) || name in ENVIRON) return 0
+  }
+  return 1
+}
+function judge(   key, part, wanted) {
+  if (container == "") return
+  print "compared " container
+  for (key in now) {
+    split(key, part, SUBSEP)
+    if (part[1] != service || now[key] !~ /^".*"$/) continue
+    if (key in raw && (raw[key] !~ /^".*"$/ || !decided(raw[key]))) continue
+    wanted = substr(now[key], 2, length(now[key]) - 2)
+    gsub(/\$\$/, "$", wanted)
+    if (!(part[2] in have) || have[part[2]] != text(wanted)) print "differs " container " " part[2]
+  }
+}
+{ tag = substr($0, 1, 1); line = substr($0, 2) }
+tag == "S" { set[line] = 1; next }
+line ~ /^exit / { if (line != "exit 0") failed = 1; inside = 0; next }
+tag == "R" || tag == "N" {
+  if (line ~ /^  "services": \{$/) { services = 1; next }
+  if (line ~ /^  [^ ]/) { services = 0; next }
+  if (services && match(line, /^    "[^"]*": \{$/)) { of = substr(line, 6, RLENGTH - 9); next }
+  if (services && line == "      \"environment\": {") { inside = 1; next }
+  if (line ~ /^      [^ ]/) { inside = 0; next }
+  if (inside && match(line, /^        "[A-Za-z_][A-Za-z0-9_.-]*": /)) {
+    name = substr(line, 10, RLENGTH - 12)
+    value = substr(line, RLENGTH + 1)
+    sub(/,$/, "", value)
+    if (tag == "R") raw[of, name] = value
+    else now[of, name] = value
+  }
+  next
+}
+failed { exit }
+tag == "C" {
+  judge()
+  split("", have)
+  container = line
+  sub(/ .*/, "", container)
+  service = line
+  sub(/^[^ ]* "/, "", service)
+  sub(/"$/, "", service)
+  next
+}
+tag == "E" && line ~ /^".*"$/ {
+  line = substr(line, 2, length(line) - 2)
+  at = index(line, "=")
+  if (at) have[substr(line, 1, at - 1)] = text(substr(line, at + 1))
+}
+END { if (!failed) judge() }
+'
+settings='C{{json .Name}} {{json (index .Config.Labels "com.docker.compose.service")}}
+{{range .Config.Env}}E{{json .}}
+{{end}}'
+variables() { # a project
+  project=$1
+  mine() {
+    docker ps -q --no-trunc --filter "label=com.docker.compose.project=$project" \
+      --filter label=com.docker.compose.oneoff=False 2>/dev/null
+  }
+  ids=$(mine) || return 0
+  [ -n "$ids" ] || return 0
+  of() {
+    docker inspect --type container --format "{{$label.project.$1\"}}" "${ids%%[!0-9a-f]*}" 2>/dev/null
+  }
+  folder=$(of working_dir) files=$(of config_files) given=$(of environment_file)
+  given=${given:-$folder/.env}
+  [ -n "$files" ] && [ -d "$folder" ] || return 0
   set -- --project-name "$project" --project-directory "$folder"
   for flag in -f --env-file; do
-    if [ "$flag" = -f ]; then rest=$files, ; else rest=$variables${variables:+,}; fi
+    if [ "$flag" = -f ]; then rest=$files, ; else rest=$given, ; fi
     while [ -n "$rest" ]; do
       one=${rest%%,*} rest=${rest#*,}
-      [ -f "$one" ] || return 0
+      case $one in /*) [ -f "$one" ] && [ -r "$one" ] || return 0 ;; *) return 0 ;; esac
       set -- "$@" "$flag" "$one"
     done
   done
-  docker compose "$@" --profile '*' config --hash '*' 2>/dev/null | keyed "hash $project"
+  set -- "$@" --profile '*' config --format json
+  {
+    rest=$given,
+    while [ -n "$rest" ]; do
+      one=${rest%%,*} rest=${rest#*,}
+      sed -n 's/^[[:blank:]]*\(export[[:blank:]]\{1,\}\)\{0,1\}\([A-Za-z_][A-Za-z0-9_]*\)[[:blank:]]*=.*/S\2/p' <"$one"
+    done
+    { docker compose "$@" --no-interpolate --no-consistency 2>/dev/null; echo "exit $?"; } | sed 's/^/R/'
+    { docker compose "$@" 2>/dev/null; echo "exit $?"; } | sed 's/^/N/'
+    # shellcheck disable=SC2086 # ids are words
+    docker inspect --type container --format "$settings" $ids 2>/dev/null
+  } | awk "$compare"
 }
 
-if ids=$(docker ps -aq --no-trunc 2>/dev/null); then
-  [ -z "$ids" ] || printf '%s\n' "$ids" | {
-    set --
-    while read -r id; do set -- "$@" "$id"; done
-    docker inspect --type container --format "$fields" "$@" 2>/dev/null </dev/null
-  } | keyed container
-  echo 'told containers'
-  docker ps -a --no-trunc --filter label=com.docker.compose.oneoff=False \
-    --format '{{.Label "com.docker.compose.project"}} {{.ID}}' 2>/dev/null |
-    sort -u -k 1,1 | while read -r project id; do
-    hashes "$project" "$id" </dev/null
+hung() { # what a question to docker ended with
+  [ "$1" -ne 124 ] && [ "$1" -ne 143 ] && return
+  printf '%s\n' 'failure hung' end
+  exit 0
+}
+ids=$(docker ps -aq --no-trunc 2>/dev/null)
+code=$?
+hung $code
+if [ $code -eq 0 ]; then
+  told=
+  # shellcheck disable=SC2086 # ids are words
+  [ -z "$ids" ] || told=$(docker inspect --type container --format "$fields" $ids 2>/dev/null)
+  hung $?
+  if [ -z "$ids" ] || [ -n "$told" ]; then # one of them may have gone meanwhile
+    printf '%s\n' "$told" | keyed container
+    echo 'told containers'
+  fi
+  for one; do
+    [ "$one" != -- ] || break
+    variables "$one" </dev/null
   done
 fi
+while [ "$1" != -- ]; do shift; done
+shift
 
 unsafe=$(docker info --format \
   '{{range $name, $one := .RegistryConfig.IndexConfigs}}{{if not $one.Secure}}{{$name}} {{end}}{{end}}' \
@@ -143,15 +264,22 @@ look() { # a number, an image
     return
   fi
   case $told in
+  # These are of this machine, and say nothing of the image.
+  *'ting credentials'* | *'executable file'* | *proxyconnect*) echo "image $1 unknown" ;;
   *denied* | *nauthorized* | *'authentication required'* | *orbidden*) echo "image $1 denied" ;;
-  *'manifest unknown'* | *'no such manifest'* | *'not found'* | *'ame unknown'*) echo "image $1 absent" ;;
+  *'manifest unknown'* | *'no such manifest'* | *'ame unknown'* | *': not found'*) echo "image $1 absent" ;;
   *) echo "image $1 unknown" ;;
   esac
 }
+# A few at a time, for a small machine; nobody waits long for registries that do not answer.
 number=0
 for one; do
   [ "$one" != -- ] || break
-  look "$number" "$one" </dev/null &
+  if [ $((number % 4)) -eq 0 ]; then
+    wait
+    [ $(($(date +%s) - begun)) -lt 90 ] || break
+  fi
+  look $number "$one" </dev/null &
   number=$((number + 1))
 done
 wait

@@ -56,7 +56,7 @@ def container(name: str = "orienter-dashboard", **more: Any) -> Container:
         "project": "docker",
         "service": "dashboard",
         "is_one_off": False,
-        "is_current": True,
+        "changed": (),
         "ports": (),
         "networks": frozenset({"orienter-shared"}),
         "directory": "/home/opc/orienter/docker",
@@ -72,6 +72,7 @@ class Case:
     peers: bool = False
     certificates: tuple[tuple[str, str, int], ...] = ()
     compose: str = "2.40.1"
+    more: Mapping[str, Any] = field(default_factory=dict)  # that is wanted
     weight: str = ""
 
 
@@ -101,7 +102,7 @@ CASES = {
     "another-compose": Case(
         facts={"compose": "2.26.1"}, found=(("compose-differs", "server"),), weight="hint"
     ),
-    "no-folder": Case(facts={"has_directory": False}, found=(("directory-missing", "~/orienter"),)),
+    "no-folder": Case(more={"has_directory": False}, found=(("directory-missing", "~/orienter"),)),
     "half-a-gigabyte": Case(
         facts={"spaces": (Space(path="/", total_kb=10**6, free_kb=5 * 10**5),)},
         found=(("disk-low", "docker's data"),),
@@ -181,11 +182,11 @@ CASES = {
     ),
     "starting": Case(facts=holding(health="starting")),
     "restarted-and-not-recreated": Case(
-        facts=holding(is_current=False, was_restarted=True),
+        facts=holding(changed=("A",), was_restarted=True),
         found=(("container-stale", "orienter-dashboard"),),
     ),
-    "of-settings-that-nobody-knows": Case(facts=holding(is_current=None)),
-    "stopped-with-other-settings": Case(facts=holding(is_current=False, state="exited")),
+    "of-settings-that-nobody-knows": Case(facts=holding(changed=None)),
+    "stopped-with-other-settings": Case(facts=holding(changed=("A",), state="exited")),
     "of-another-project-s-name": Case(
         facts=holding(project="orienter"),
         found=(("name-taken", "orienter-dashboard"), ("project-differs", "orienter")),
@@ -252,6 +253,8 @@ def judged(case: Case, projects: tuple[Project, Project]) -> list[Finding]:
         peers={"staging": projects[1]} if case.peers else {},
         certificates=case.certificates,
         compose=case.compose,
+        images={"dashboard": "ghcr.io/acme/dashboard:1"},
+        **case.more,
     )
     facts = dataclasses.replace(GOOD, **case.facts)
     return check_host("server", facts, [expected], skew_s=case.skew_s)

@@ -13,7 +13,7 @@ from orient_deploy.server.host_facts import Listener, parse_facts
 
 CONTAINER: list[Any] = [
     *("/a", "running", 2, "2026-11-24T01:00:00.123456789Z", "2026-11-24T01:02:00Z"),
-    *("docker", "web", "False", "abc", "/srv"),
+    *("docker", "web", "False", "/srv"),
     *({"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}], "53/udp": None}, "default"),
     *("healthy", ["docker_default", None]),
 ]
@@ -24,12 +24,15 @@ def printed(*lines: str) -> bytes:
 
 
 def test_a_container_is_read() -> None:
-    rows = (f"container {json.dumps(CONTAINER)}", "told containers", "hash docker web abd")
+    rows = (
+        *(f"container {json.dumps(CONTAINER)}", "told containers"),
+        *('compared "/a"', 'differs "/a" SECRET', 'differs "/b" OTHER'),
+    )
 
     (found,) = parse_facts(printed(*rows)).containers or ()
 
     assert (found.name, found.state, found.health, found.restarts) == ("a", "running", "healthy", 2)
-    assert found.was_restarted and found.is_current is False
+    assert found.was_restarted and found.changed == ("SECRET",)
     assert found.ports == (("127.0.0.1", 8080, "tcp"),)
     assert found.networks == {"docker_default"}
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from orient_deploy.commands.context import described
-from orient_deploy.commands.planning import split_names
 from orient_deploy.commands.secrets_file import SecretsInputs, choose, mask, read_secrets
+from orient_deploy.commands.servers import ServerInputs, logged_in, named_hosts
 from orient_deploy.commands.sync_secrets import (
     GITHUB_API,
     KEY_VARIABLE,
@@ -43,7 +43,7 @@ _RUNNERS = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(SecretsInputs):
+class Inputs(SecretsInputs, ServerInputs):
     """The inputs of `drift`."""
 
     content: str = described(
@@ -55,27 +55,6 @@ class Inputs(SecretsInputs):
     hosts: str = described(
         "Servers whose own file is compared, user@host[:port], separated by commas, blanks or "
         "lines; 'none' for none. Empty means `hosts` of the environment.",
-        "",
-    )
-    ssh_key: str = described(
-        "Private key that logs in there, the whole file. Empty means an agent, or on a laptop what "
-        "your own ssh uses.",
-        "",
-        secret=True,
-    )
-    known_hosts: str = described(
-        "Lines of a known_hosts file for the servers. This or 'fingerprint' must be given in a "
-        "workflow: no host key is accepted unseen.",
-        "",
-    )
-    fingerprint: str = described(
-        "Instead of 'known-hosts' the fingerprints of the servers' host keys, SHA256:…, separated "
-        "by commas, blanks or lines.",
-        "",
-    )
-    jump_hosts: str = described(
-        "Machines on the way to the servers, user@host[:port], in their order, separated by "
-        "commas, blanks or lines. Empty means none.",
         "",
     )
     fail: bool = described(
@@ -279,9 +258,8 @@ def _servers(
 ) -> tuple[list[Place], list[OrientError]]:
     """The file of each server, read by the Compose that is there; and why some were not."""
     place = chosen.environment
-    named = split_names(inputs.hosts)
-    hosts = named or (place.hosts if place else ())
-    if named == ("none",) or not hosts:
+    hosts = named_hosts(inputs, place)
+    if not hosts:
         return [], []
     if place is None or not place.env_file:
         raise InputError(
@@ -289,33 +267,15 @@ def _servers(
             "the environment has no `env-file`" if place else "there is no environment",
             "Write `directory` and `env-file` below the environment in the configuration",
         )
-    from orient_deploy.server.host import Host, docker_command
-    from orient_deploy.server.keys import Pins
-    from orient_deploy.server.ssh import connect
+    from orient_deploy.server.host import docker_command
 
     docker = docker_command(place.docker)
     text = script(place.directory, place.env_file, docker)
-    jumps = [Host.parse(one) for one in split_names(inputs.jump_hosts)]
-    fingerprints = split_names(inputs.fingerprint)
-    pins = None
-    if inputs.known_hosts or fingerprints or context.in_actions:
-        pins = Pins.parse(known_hosts=inputs.known_hosts, fingerprints=fingerprints)
-    if inputs.ssh_key:
-        context.log.mask(inputs.ssh_key)
-    agent = context.in_actions and not inputs.ssh_key
     found: list[Place] = []
     failures: list[OrientError] = []
-    for host in [Host.parse(one) for one in hosts]:
+    for host in hosts:
         try:
-            with connect(
-                host,
-                environment=context.env,
-                pins=pins,
-                key=Hidden(inputs.ssh_key) if inputs.ssh_key else None,
-                agent=agent,
-                jumps=jumps,
-                docker=docker,
-            ) as server:
+            with logged_in(host, docker, inputs, context) as server:
                 done = server.run(text, input=key.lines, timeout_s=TIMEOUT_S, repeat=True)
             file = parse_answer(done.out, str(host), place.env_file)
         except OrientError as error:  # the others are compared all the same

@@ -96,7 +96,7 @@ CHECKS = (
     ),
     Check(
         id="compose/port-random",
-        severity="warning",
+        severity="hint",
         title="A port is published without a number",
         why="Docker chooses a free one at each start, so nobody can rely on it.",
         fix="Write both ports, like `127.0.0.1:8080:80`, or `expose` it to other services.",
@@ -159,6 +159,7 @@ _DATABASES = (
     *("postgres", "mysql", "mariadb", "mongo", "redis", "valkey", "rabbitmq", "cassandra", "neo4j"),
     *("couchdb", "elasticsearch", "influxdb", "clickhouse", "memcached", "nats", "percona"),
 )
+_READY_AT_ONCE = ("redis", "valkey", "memcached", "nats")  # within a tenth of a second
 LIBRARY = frozenset(
     (*_DATABASES, "nginx", "httpd", "caddy", "traefik", "haproxy", "node", "python", "php", "ruby")
 )
@@ -428,22 +429,26 @@ def _written_twice(project: Project, port: Port) -> bool:
 
 def _ports_without_number(project: Project) -> Iterator[Finding]:
     for service, one in project.services.items():
-        if one.get("network_mode") == "host":
+        targets = [
+            port.get("target")
+            for port in one.get("ports") or ()
+            if str(port.get("published") or "0") == "0"
+        ]
+        if not targets or one.get("network_mode") == "host":
             continue
-        for port in one.get("ports") or ():
-            if str(port.get("published") or "0") != "0":
-                continue
-            target = port.get("target")
-            by_variable = [name for name in project.unset if _in_ports(project, service, name)]
-            yield _finding(
-                project,
-                "compose/port-random",
-                f"{service}:{target}",
-                f"{service} publishes its port {target} at a random port of the host"
-                + (f": {by_variable[0]} is not set" if by_variable else ""),
-                *("services", service, "ports"),
-                severity="error" if by_variable else None,
-            )
+        by_variable = [name for name in project.unset if _in_ports(project, service, name)]
+        known = [str(port) for port in targets if not project.is_made_up(port)]
+        which = f"port {' and '.join(known)}" if known else "ports"
+        yield _finding(
+            project,
+            "compose/port-random",
+            service,
+            f"{service} publishes its {which} at a random port of the host"
+            + (f": {by_variable[0]} is not set" if by_variable else ""),
+            *("services", service, "ports"),
+            # Who writes no number and no variable may well mean it.
+            severity="error" if by_variable else None,
+        )
 
 
 def _in_ports(project: Project, service: str, name: str) -> bool:
@@ -545,6 +550,7 @@ def _budgets(project: Project, around: Surroundings) -> Iterator[Finding]:
 
 def _dependencies(project: Project, around: Surroundings) -> Iterator[Finding]:
     built = around.built or {}
+    hasty: dict[str, list[str]] = {}
     for service, one in project.services.items():
         needs = one.get("depends_on") or {}
         for name, how in sorted(needs.items() if isinstance(needs, dict) else ()):
@@ -577,13 +583,24 @@ def _dependencies(project: Project, around: Surroundings) -> Iterator[Finding]:
                 condition in (None, _CASES["started"])
                 and has is not True
                 and of_library
+                and short_name(image) not in _READY_AT_ONCE
                 and _is_database(other)
+                and _is_own(one, around)
             ):
-                yield _finding(
-                    project,
-                    "compose/depends-on-start",
-                    f"{service}:{name}",
-                    f"{service} starts as soon as the container of {name} does, whether {name} "
-                    "answers or not",
-                    *path,
-                )
+                hasty.setdefault(name, []).append(service)
+    for name, services in sorted(hasty.items()):
+        yield _finding(
+            project,
+            "compose/depends-on-start",
+            name,
+            f"{' and '.join(services)} start{'s' if len(services) == 1 else ''} as soon as the "
+            f"container of {name} does, whether {name} answers or not",
+            *("services", services[0], "depends_on", name),
+        )
+
+
+def _is_own(service: Model, around: Surroundings) -> bool:
+    """Whether the project builds it: what others build may well wait by itself."""
+    image = str(service.get("image") or "").partition("@")[0]
+    repository = image.rpartition("/")[0] + "/" + image.rpartition("/")[2].partition(":")[0]
+    return bool(service.get("build")) or repository.lstrip("/") in around.repositories

@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 
 from orient_deploy.errors import EnvironmentLacks, InputError
 from orient_deploy.hidden import Hidden
@@ -88,15 +89,23 @@ class Compose:
             )
         return cls(command, environment, version)
 
-    def ask(self, arguments: Sequence[str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    def ask(
+        self,
+        arguments: Sequence[str],
+        stdin: bytes = b"",
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[int, bytes, bytes]:
         """Exit code, output and errors of `docker compose` with these arguments.
+
+        It has nothing of our own environment, but what `environment` says.
 
         Both may hold values, and are for readers that keep none of Compose's words.
 
         Raises:
             EnvironmentLacks: it cannot be started, or does not answer.
         """
-        return _run([*self._command, "compose", *arguments], self._environment, stdin)
+        given = {**environment, **self._environment}
+        return _run([*self._command, "compose", *arguments], given, stdin)
 
     def env_file(self, path: str, content: bytes | None = None) -> dict[str, Hidden]:
         """What a service gets of the file: its names, and their values.

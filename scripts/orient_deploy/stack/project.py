@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from orient_deploy.hidden import Hidden
@@ -76,6 +77,8 @@ _REFUSALS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (r"did not find expected|could not find expected|found character", "a file is no YAML", ()),
     (r"no such file or directory", "a file that it includes or extends is not there", ()),
 )
+# Of these no value is the cause.
+_SURE = tuple(one for one in _REFUSALS if "neither an image" in one[0] or "depends on" in one[0])
 _KINDS = ("string", "number", "array", "list", "boolean", "mapping")
 _OTHERWISE = "Compose does not say why in words that could be shown"
 _UNSET = re.compile(rb'The \\"([A-Za-z_][A-Za-z0-9_]*)\\" variable is not set')
@@ -83,6 +86,18 @@ _WARNING = re.compile(rb"level=warning")
 _OBSOLETE_VERSION = b"attribute `version` is obsolete"
 _MOST_MISSING = 50  # names that are told; each costs a run of Compose
 _FIRST_STAND_IN = 10_000  # is a port, a tag, a name: what a variable may be used for
+
+# What a stand-in may have to be: a port, tag or name; a path; a duration; a flag.
+_STAND_INS = ("{}", "./{}", "{}s", "true")
+# What a login shell on a server sets, whatever it is there.
+_SHELL = MappingProxyType(
+    {
+        "HOME": "/home-of-the-server",
+        "PWD": "/folder-on-the-server",
+        "USER": "user-of-the-server",
+        "LOGNAME": "user-of-the-server",
+    }
+)
 
 Model = Mapping[str, Any]
 
@@ -156,73 +171,118 @@ def resolve(
         InputError: a file cannot be read.
         EnvironmentLacks: Compose does not answer.
     """
-    texts = {title: content_of(path) for title, path in files.items()}
-    places = Places(texts)
+    contents = {title: content_of(path) for title, path in files.items()}
+    places = Places(contents)
     folder = os.path.dirname(absolute(next(iter(files.values()))))
     begin = ["--project-directory", folder, *(["--project-name", name] if name else [])]
-    listed = [part for path in files.values() for part in ("-f", absolute(path))]
+    begin += [part for path in files.values() for part in ("-f", absolute(path))]
     config = ["config", "--no-interpolate", "--no-consistency", "--format", "json"]
     code, out, err = compose.ask(
-        ["--env-file", os.devnull, *begin, *listed, "--profile", "*", *config]
+        ["--env-file", os.devnull, *begin, "--profile", "*", *config], environment=_SHELL
     )
     raw = parse_model(out) if not code else None
-    known = b"\n".join(texts.values()).decode("utf-8", "replace")
-    if raw is None:
-        reason, at = _refusal(err, known, places)
-        return Project(
-            name=name,
-            files=tuple(files),
-            places=places,
-            raw=None,
-            model=None,
-            variables=variables.title if variables else "",
-            refused=reason,
-            refused_at=at,
-        )
-    stand_ins: dict[str, str] = {}
-    if variables is None:
-        lacking = [one for one, need in references(raw).items() if need != "default"]
-        stand_ins = {one: str(_FIRST_STAND_IN + index) for index, one in enumerate(lacking)}
-    content = (
-        variables.content.reveal()
-        if variables
-        else "".join(f"{one}={value}\n" for one, value in stand_ins.items())
-    )
+    known = b"\n".join(contents.values()).decode("utf-8", "replace")
+    # Where a reference is the key of something, Compose reads the files only with values.
+    written = references(raw if raw is not None else known)
+    stand_ins = _StandIns(known, () if variables else _without_default(written))
+    asking = [part for one in profiles for part in ("--profile", one)]
+    given = variables.content.reveal() if variables else ""
     missing: list[str] = []
-    with _without_env_files(raw) as reset:
-        arguments = [*begin, *listed, *reset, *(p for one in profiles for p in ("--profile", one))]
+    with _without_env_files(raw, places) as reset:
         while True:
-            with readable(content) as env_file:
-                asked = ["--env-file", env_file, *arguments, "config", "--format", "json"]
-                code, out, err = compose.ask(asked)
-            name_of = _missing(err) if code else ""
-            if not name_of or name_of in missing or len(missing) == _MOST_MISSING:
+            with readable(f"{given}\n{stand_ins.text}") as env_file:
+                arguments = ["--env-file", env_file, *begin, *reset, *asking]
+                answer = compose.ask([*arguments, "config", "--format", "json"], environment=_SHELL)
+            code, out, told = answer
+            lacking = _missing(told) if code else ""
+            if lacking and lacking not in missing and len(missing) < _MOST_MISSING:
+                # It is told, and the rest is looked at as if it were there.
+                missing.append(lacking)
+                stand_ins.add(lacking)
+            elif variables is None and (more := _unset(told) - stand_ins.values.keys()):
+                for one in sorted(more):  # of files that these include
+                    stand_ins.add(one)
+            elif not code or not stand_ins.exchange(told):
                 break
-            # It is told, and the rest is looked at as if it were there.
-            missing.append(name_of)
-            stand_ins[name_of] = str(_FIRST_STAND_IN + len(stand_ins))
-            content += f"\n{name_of}={stand_ins[name_of]}\n"
     model = parse_model(out) if not code else None
-    reason, at = _refusal(err, known, places) if model is None else ("", ("", 0))
-    unset = {one.decode() for one in _UNSET.findall(err)} - stand_ins.keys()
-    written = set(references(raw))
-    obsolete = err.count(_OBSOLETE_VERSION)
+    # What a made-up value led to is no fault of the files.
+    is_unknown = model is None and (
+        stand_ins.may_be_at_fault(told) if raw is not None else not variables and b"${" in err
+    )
+    reason, at = "", ("", 0)
+    if model is None and not is_unknown:
+        reason, at = _refusal(err if raw is None else told, known, places)
+    unset = _unset(told) - stand_ins.values.keys()
+    warnings = len(_WARNING.findall(told)) - len(_UNSET.findall(told))
+    obsolete = told.count(_OBSOLETE_VERSION)
     return Project(
         name=name,
         files=tuple(files),
         places=places,
-        raw=raw,
+        raw=raw if raw is not None else model,
         model=model,
         variables=variables.title if variables else "",
-        stand_ins=frozenset(stand_ins.values()),
+        # A flag is no value that could be told from others.
+        stand_ins=frozenset((*stand_ins.values.values(), *_SHELL.values())) - {"true"},
         refused=reason,
         refused_at=at,
         missing=tuple(missing),
-        unset=tuple(sorted(unset & written)),
-        unset_in_variables=len(unset - written),
-        other_warnings=len(_WARNING.findall(err)) - len(_UNSET.findall(err)) - obsolete,
+        unset=tuple(sorted(unset & written.keys())),
+        unset_in_variables=len(unset - written.keys()),
+        other_warnings=warnings - obsolete,
         has_version=bool(obsolete),
     )
+
+
+class _StandIns:
+    """Values for variables of which nothing is known, none of which stands in the files."""
+
+    def __init__(self, known: str, names: Sequence[str]) -> None:
+        self._known = known
+        self._next = _FIRST_STAND_IN
+        self._kinds: dict[str, int] = {}
+        self.values: dict[str, str] = {}
+        for name in names:
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        while str(self._next) in self._known:
+            self._next += 1
+        self._kinds[name] = 0
+        self.values[name] = _STAND_INS[0].format(self._next)
+        self._next += 1
+
+    @property
+    def text(self) -> str:
+        """Lines for a file of variables."""
+        return "".join(f"{name}={value}\n" for name, value in self.values.items())
+
+    def exchange(self, err: bytes) -> bool:
+        """Give another kind of value to those that Compose objects to; False: there is none."""
+        told = err.decode("utf-8", "replace")
+        exchanged = False
+        for name, value in self.values.items():
+            kind = self._kinds[name] + 1
+            number = re.sub(r"\D", "", value)
+            if kind < len(_STAND_INS) and number and re.search(rf"\b{number}", told):
+                self._kinds[name] = kind
+                self.values[name] = _STAND_INS[kind].format(number)
+                exchanged = True
+        return exchanged
+
+    def may_be_at_fault(self, err: bytes) -> bool:
+        """Whether Compose objects to one of them, as far as it says."""
+        told = err.decode("utf-8", "replace")
+        return bool(self.values) and not any(re.search(one[0], told) for one in _SURE)
+
+
+def _without_default(written: Mapping[str, str]) -> list[str]:
+    return [one for one, need in written.items() if need != "default" and one not in _SHELL]
+
+
+def _unset(err: bytes) -> set[str]:
+    """The names that Compose warns about."""
+    return {one.decode() for one in _UNSET.findall(err)}
 
 
 def _missing(err: bytes) -> str:
@@ -251,9 +311,13 @@ def _refusal(err: bytes, known: str, places: Places) -> tuple[str, tuple[str, in
 
 
 @contextmanager
-def _without_env_files(raw: Model) -> Iterator[list[str]]:
+def _without_env_files(raw: Model | None, places: Places) -> Iterator[list[str]]:
     """Arguments that leave each service's `env_file` out; the flag for it is newer than 2.26."""
-    services = [name for name, one in raw["services"].items() if (one or {}).get("env_file")]
+    if raw is None:
+        names = {name for file in places.files for name in places.keys(file, "services")}
+        services = sorted(name for name in names if places.files_with("services", name, "env_file"))
+    else:
+        services = [name for name, one in raw["services"].items() if (one or {}).get("env_file")]
     if not services:
         yield []
         return

@@ -195,13 +195,13 @@ CASES = {
     "a-range": Case(files=one(service("a", "    ports: ['8000-8005:80']"))),
     "a-port-without-a-number": Case(
         files=one(service("a", "    ports: ['80']")),
-        found=(("compose/port-random", "a:80", "compose.yml:4"),),
+        found=(("compose/port-random", "a", "compose.yml:4"),),
     ),
     "a-port-by-an-unset-variable": Case(
         files=one(service("a", "    ports: ['${WEB_PORT}:80']")),
         found=(
             ("compose/variable-unset", "WEB_PORT", "compose.yml:4"),
-            ("compose/port-random", "a:80", "compose.yml:4"),
+            ("compose/port-random", "a", "compose.yml:4"),
         ),
     ),
     "an-exposed-port": Case(files=one(service("a", "    expose: ['80']"))),
@@ -304,14 +304,31 @@ CASES = {
         files=one(service("a", "    depends_on: {b: {condition: service_healthy}}") + service("b"))
     ),
     "a-database-that-is-not-waited-for": Case(
-        files=one(service("a", "    depends_on: [db]") + service("db", image="postgres:16")),
-        found=(("compose/depends-on-start", "a:db", "compose.yml:4"),),
+        files=one(
+            service("a", "    depends_on: [db]", "    build: .")
+            + service("b", "    depends_on: [db]", "    build: .")
+            + service("db", image="postgres:16")
+        ),
+        found=(("compose/depends-on-start", "db", "compose.yml:4"),),
     ),
     "a-database-whose-health-is-known": Case(
-        files=one(service("a", "    depends_on: [db]") + service("db", HEALTH, image="postgres:16"))
+        files=one(
+            service("a", "    depends_on: [db]", "    build: .")
+            + service("db", HEALTH, image="postgres:16")
+        )
+    ),
+    "a-database-that-another-s-image-may-wait-for": Case(
+        files=one(service("a", "    depends_on: [db]") + service("db", image="postgres:16"))
+    ),
+    "a-database-that-is-ready-at-once": Case(
+        files=one(
+            service("a", "    depends_on: [r]", "    build: .") + service("r", image="redis:7")
+        )
     ),
     "a-service-that-is-no-database": Case(
-        files=one(service("a", "    depends_on: [b]") + service("b", image="nginx:1"))
+        files=one(
+            service("a", "    depends_on: [b]", "    build: .") + service("b", image="nginx:1")
+        )
     ),
 }
 

@@ -53,14 +53,17 @@ services:
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
     with docker_engine("28") as found:
-        context = tmp_path_factory.mktemp("image")
-        shutil.copy(found.busybox, context / "busybox")
-        (context / "Dockerfile").write_text(
-            "FROM scratch\nCOPY busybox /busybox\nSTOPSIGNAL SIGKILL\n"
-            'CMD ["/busybox", "sleep", "600"]\n'
-        )
-        found.docker("build", "--quiet", "--tag", "sleeper:1", context)
+        build_sleeper(found, tmp_path_factory.mktemp("image"))
         yield found
+
+
+def build_sleeper(engine: DockerEngine, context: Path) -> None:
+    shutil.copy(engine.busybox, context / "busybox")
+    (context / "Dockerfile").write_text(
+        "FROM scratch\nCOPY busybox /busybox\nSTOPSIGNAL SIGKILL\n"
+        'CMD ["/busybox", "sleep", "600"]\n'
+    )
+    engine.docker("build", "--quiet", "--tag", "sleeper:1", context)
 
 
 @pytest.fixture(scope="module")
@@ -305,6 +308,43 @@ def test_what_may_not_be_looked_at_is_not_missing(engine: DockerEngine, tmp_path
     found = facts(engine, shell, directory=str(tmp_path), paths=paths)
 
     assert dict(found.paths) == {"none/a.pem": False, "closed": True}
+
+
+def test_a_full_disk_is_told(engine: DockerEngine, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    begin = 'mount -t tmpfs -o size=1m,nr_inodes=20 none "$0" && cd "$0" && touch 1 2 3 4 5 && "$@"'
+    shell = [*map(str, as_root("unshare", "--mount", "sh", "-c", begin, str(full))), "dash"]
+
+    found = facts(engine, shell, directory=str(full))
+
+    space = next(each for each in found.spaces if each.path == ".")
+    assert (space.total_kb, space.free_kb, space.inodes) == (1024, 1024, 20)
+    assert 0 < space.free_inodes <= 15
+
+
+def test_what_listens_without_a_container_is_told(engine: DockerEngine) -> None:
+    with socket.socket() as listener, socket.socket(type=socket.SOCK_DGRAM) as other:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        other.bind(("127.0.0.1", 0))
+        found = facts(engine, ["dash"])
+        numbers = {"tcp": listener.getsockname()[1], "udp": other.getsockname()[1]}
+
+    told = {(held.protocol, held.number, held.address) for held in found.listeners}
+    assert {(kind, number, "127.0.0.1") for kind, number in numbers.items()} <= told
+
+
+def test_an_older_engine_tells_the_same(tmp_path: Path) -> None:
+    with docker_engine("20") as old:
+        build_sleeper(old, tmp_path)
+        old.docker("run", "--detach", "--name", "alone", "--network", "host", "sleeper:1")
+        found = facts(old, ["dash"], images=("sleeper:1", "127.0.0.1:9/a:1"))
+
+    assert found.docker.startswith("20.10") and found.docker_failure == ""
+    container = one(found, "alone")
+    assert (container.project, container.networks) == ("", frozenset({"host"}))
+    assert dict(found.images) == {"sleeper:1": "present", "127.0.0.1:9/a:1": "unknown"}
 
 
 def test_a_stopped_engine_is_told(engine: DockerEngine) -> None:

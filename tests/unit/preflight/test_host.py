@@ -111,6 +111,18 @@ CASES = {
         facts={"spaces": (Space(path=".", total_kb=10**8, free_kb=4 * 10**6),)},
         found=(("disk-low", "the deployment"),),
     ),
+    "a-twentieth-of-a-large-disk": Case(
+        facts={"spaces": (Space(path=".", total_kb=2 * 10**9, free_kb=6 * 10**7),)}
+    ),
+    "one-disk-for-both": Case(
+        facts={
+            "spaces": (
+                Space(path=".", total_kb=10**6, free_kb=10),
+                Space(path="/", total_kb=10**6, free_kb=11),
+            )
+        },
+        found=(("disk-low", "docker's data"),),
+    ),
     "six-percent": Case(facts={"spaces": (Space(path=".", total_kb=10**8, free_kb=6 * 10**6),)}),
     "no-inodes": Case(
         facts={"spaces": (Space(path=".", inodes=1000, free_inodes=49),)},
@@ -150,6 +162,19 @@ CASES = {
     ),
     "a-port-of-a-process-on-another-address": Case(
         facts={"listeners": (Listener(protocol="udp", address="127.0.0.53", number=53),)}
+    ),
+    "a-port-that-ours-holds-in-the-host-s-network": Case(
+        facts={
+            **holding(networks=frozenset({"host"})),
+            "listeners": (Listener(protocol="tcp", address="0.0.0.0", number=4098),),
+        }
+    ),
+    "a-port-that-another-holds-in-the-host-s-network": Case(
+        facts={
+            **holding(name="x", project="old", networks=frozenset({"host"})),
+            "listeners": (Listener(protocol="tcp", address="0.0.0.0", number=4098),),
+        },
+        found=(("port-taken", "4098/tcp"),),
     ),
     "a-port-of-our-own-container": Case(
         facts={
@@ -191,6 +216,12 @@ CASES = {
         facts=holding(project="orienter"),
         found=(("name-taken", "orienter-dashboard"), ("project-differs", "orienter")),
     ),
+    "of-a-name-that-nobody-said": Case(facts=holding(project="orienter"), more={"is_named": False}),
+    "of-a-name-that-nobody-said-for-another-service": Case(
+        facts=holding(project="orienter", service="web"),
+        more={"is_named": False},
+        found=(("name-taken", "orienter-dashboard"),),
+    ),
     "a-peer-that-is-down": Case(peers=True, found=(("peer-down", "staging"),)),
     "a-peer-that-is-stopped": Case(
         peers=True,
@@ -219,6 +250,15 @@ CASES = {
         facts={"images": {"ghcr.io/acme/dashboard:1": "denied"}},
         found=(("image-denied", "dashboard"),),
     ),
+    "an-image-of-the-plan": Case(
+        facts={"images": {"ghcr.io/acme/dashboard@sha256:0": "absent"}},
+        more={"images": {"dashboard": "ghcr.io/acme/dashboard@sha256:0"}},
+        found=(("image-absent", "dashboard"),),
+    ),
+    "an-image-that-the-plan-replaces": Case(
+        facts={"images": {"ghcr.io/acme/dashboard:1": "absent"}},
+        more={"images": {"dashboard": "ghcr.io/acme/dashboard@sha256:0"}},
+    ),
     "an-image-of-a-registry-that-is-down": Case(
         facts={"images": {"ghcr.io/acme/dashboard:1": "unknown", "x": "absent"}}
     ),
@@ -246,16 +286,16 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Project
 def judged(case: Case, projects: tuple[Project, Project]) -> list[Finding]:
     import dataclasses
 
-    expected = Expected(
-        environment="production",
-        project=projects[0],
-        directory="~/orienter",
-        peers={"staging": projects[1]} if case.peers else {},
-        certificates=case.certificates,
-        compose=case.compose,
-        images={"dashboard": "ghcr.io/acme/dashboard:1"},
-        **case.more,
-    )
+    values: dict[str, Any] = {
+        "environment": "production",
+        "project": projects[0],
+        "directory": "~/orienter",
+        "peers": {"staging": projects[1]} if case.peers else {},
+        "certificates": case.certificates,
+        "compose": case.compose,
+        "images": {"dashboard": "ghcr.io/acme/dashboard:1"},
+    }
+    expected = Expected(**{**values, **case.more})
     facts = dataclasses.replace(GOOD, **case.facts)
     return check_host("server", facts, [expected], skew_s=case.skew_s)
 
@@ -275,6 +315,37 @@ def test_every_check_has_a_case() -> None:
     fired = {f"host/{check}" for case in CASES.values() for check, _ in case.found}
 
     assert fired == {check.id for check in CHECKS} - {"host/unreachable"}
+
+
+def test_environments_of_one_project_are_no_orphans_of_each_other(
+    projects: tuple[Project, Project],
+) -> None:
+    import dataclasses
+
+    peer = dataclasses.replace(projects[1], name="docker")
+    both = [
+        Expected(environment=name, project=project, directory="~/orienter")
+        for name, project in (("production", projects[0]), ("staging", peer))
+    ]
+    running = (container(), container(name="opencode-staging", service="opencode"))
+    facts = dataclasses.replace(GOOD, containers=running)
+
+    assert check_host("server", facts, both, skew_s=None) == []
+    assert [one.subject for one in check_host("server", facts, both[:1], skew_s=None)] == [
+        "opencode-staging"
+    ]
+
+
+def test_variables_are_named_but_for_what_may_be_a_value(
+    projects: tuple[Project, Project],
+) -> None:
+    case = Case(facts=holding(changed=("", "DATABASE_URL", "JWT_SECRET"), was_restarted=True))
+    (found,) = judged(case, projects)
+
+    assert found.message == (
+        "orienter-dashboard on server was restarted, and not recreated, and its files have other "
+        "values now of DATABASE_URL, JWT_SECRET and 1 whose names are not shown"
+    )
 
 
 def test_findings_of_compose_files_point_at_them(projects: tuple[Project, Project]) -> None:

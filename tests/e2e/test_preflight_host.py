@@ -370,9 +370,7 @@ class Laptop:
         (self.folder / ".github/orient-deploy.yml").write_text(config)
         (self.folder / "compose.yml").write_text(text)
         (self.folder / "Dockerfile").write_text("FROM scratch\n")
-        git = ["git", "-C", str(self.folder)]
-        for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
-            subprocess.run([*git, *words], check=True, timeout=60)
+        self._git("init", "-q")
         engine_part = part("28") / "usr"
         home = folder / "home"
         (home / ".docker").mkdir(parents=True)
@@ -388,8 +386,19 @@ class Laptop:
             "GITHUB_STEP_SUMMARY": str(folder / "summary"),
             "RUNNER_TEMP": str(folder),
         }
-        asked = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True)
-        self.env["GITHUB_SHA"] = asked.stdout.decode().strip()
+        self.commit()
+
+    def commit(self) -> None:
+        """Have the run see what is in the folder."""
+        self._git("add", "-A")
+        self._git("commit", "-qm", "x")
+        self.env["GITHUB_SHA"] = self._git("rev-parse", "HEAD").strip()
+
+    def _git(self, *words: str) -> str:
+        command = ["git", "-C", str(self.folder), *words]
+        return subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, timeout=60
+        ).stdout
 
     def run(self, **changes: str) -> Finished:
         return run_command(("preflight",), {**self.env, **changes})
@@ -436,12 +445,9 @@ def test_what_others_hold_is_told(
         + "    networks: [shared]\n"
         + network
     )
-    subprocess.run(["git", "-C", laptop.folder, "commit", "-qam", "y"], check=True, timeout=60)
-    head = subprocess.run(
-        ["git", "-C", laptop.folder, "rev-parse", "HEAD"], check=True, capture_output=True
-    )
+    laptop.commit()
 
-    done = laptop.run(GITHUB_SHA=head.stdout.decode().strip())
+    done = laptop.run()
 
     port = one(facts(engine, ["dash"])).ports[0][1]
     assert set(found_by(done)) == {
@@ -452,6 +458,35 @@ def test_what_others_hold_is_told(
         ("host/project-differs", "production"),
         ("environment/unknown", "127.0.0.1:~/orienter/.env"),
     }
+
+
+def test_what_was_restarted_and_cannot_be_had_is_told(
+    tmp_path: Path,
+    server: SshServer,
+    engine: DockerEngine,
+    registry: ImageRegistry,
+    running: Path,
+) -> None:
+    """Variables are named, and the plan's references are asked for instead of the files' own."""
+    (running / ".env").write_text(f"SECRET={CANARY}-2\n")
+    engine.docker("restart", "-t", "0", "orienter-dashboard")
+    text = (running / "compose.yml").read_text()
+    repository = f"{registry.host}/acme/dashboard"
+    laptop = Laptop(tmp_path, server, engine, text.replace("sleeper:1", f"{repository}:1"))
+    config = laptop.folder / ".github/orient-deploy.yml"
+    config.write_text(config.read_text().replace("ghcr.io/acme/dashboard", repository))
+    laptop.commit()
+    references = {"dashboard": f"{repository}@sha256:{'0' * 64}"}
+
+    done = laptop.run(INPUT_REFERENCES=json.dumps(references), INPUT_CHECKS="host")
+
+    assert found_by(done) == [
+        ("host/image-absent", "dashboard"),
+        ("host/container-stale", "orienter-dashboard"),
+    ]
+    assert "SECRET and URL" in done.summary or "SECRET, URL" in done.summary
+    shown = [line for line in done.stdout.splitlines() if "::add-mask::" not in line]
+    assert CANARY not in done.summary + str(done.outputs) + "\n".join(shown)
 
 
 def test_a_server_with_another_key_is_not_trusted(

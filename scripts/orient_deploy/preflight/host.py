@@ -343,18 +343,25 @@ def _compose(host: str, facts: HostFacts, one: Expected) -> Iterator[Finding]:
 
 
 def _as_it_runs(one: Expected, containers: Sequence[Container]) -> Expected:
-    """The same, with the project's name of what runs where nobody says another."""
-    if one.is_named or any(_is_ours(each, one) for each in containers):
-        return one
-    runs = _runs_as(containers, one)
-    return replace(one, project=replace(one.project, name=runs)) if runs else one
+    """The same, with the projects' names of what runs where nobody says another."""
+    peers = {name: _named_as_it_runs(project, containers) for name, project in one.peers.items()}
+    if one.is_named:
+        return replace(one, peers=peers)
+    return replace(one, peers=peers, project=_named_as_it_runs(one.project, containers))
 
 
-def _runs_as(containers: Sequence[Container], one: Expected) -> str:
-    """The one project that has containers with the names of our services, or ''."""
+def _named_as_it_runs(project: Project, containers: Sequence[Container]) -> Project:
+    if any(each.project == project.name for each in containers):
+        return project
+    runs = _runs_as(project, containers)
+    return replace(project, name=runs) if runs else project
+
+
+def _runs_as(project: Project, containers: Sequence[Container]) -> str:
+    """The one project that has containers with the names of these services, or ''."""
     wanted = {
         str(told.get("container_name")): service
-        for service, told in one.project.services.items()
+        for service, told in project.services.items()
         if told.get("container_name")
     }
     projects = {
@@ -482,7 +489,7 @@ def _other_project(host: str, containers: Sequence[Container], one: Expected) ->
     """Containers of ours by their names, under another project's."""
     if any(_is_ours(each, one) for each in containers):
         return
-    runs = _runs_as(containers, one)
+    runs = _runs_as(one.project, containers)
     if runs and one.project.name:
         yield _finding(
             "host/project-differs",

@@ -231,6 +231,10 @@ CASES = {
     "a-peer-that-is-up": Case(
         peers=True, facts={"containers": (container(), container(**STAGING))}
     ),
+    "a-peer-under-another-name": Case(
+        peers=True,
+        facts={"containers": (container(), container(**{**STAGING, "project": "orienter"}))},
+    ),
     "a-peer-on-another-network": Case(
         peers=True,
         facts={"containers": (container(), container(**STAGING, networks=frozenset({"x"})))},

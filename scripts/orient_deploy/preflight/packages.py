@@ -54,9 +54,8 @@ _MADE_IN = re.compile(r"(?:\A|/)(?:dist|build|lib|libs|out|output|esm|cjs|umd|ty
 _TYPESCRIPT = re.compile(r"(?<!\.d)\.[cm]?tsx?\Z")
 _SCRIPT = re.compile(r"\.(?:[cm]?[jt]sx?|vue|svelte|astro|mdx)\Z")
 _IMPORT = re.compile(
-    r"""^(?P<before>[^\n'"`]*?)\b(?:from\s*|import\s*\(?\s*|require\(\s*)(?P<quote>['"])"""
-    r"""(?P<name>@?[\w.~-]+(?:/[\w.~/@-]+)*)(?P=quote)""",
-    re.MULTILINE,
+    r"""\b(?:from|import|require)\s{0,9}\(?\s{0,9}(?P<quote>['"])"""
+    r"""(?P<name>@?[\w.~-]{1,100}(?:/[\w.~@-]{1,100}){0,10})(?P=quote)"""
 )
 _BUNDLER = re.compile(
     r"\b(?:vite|esbuild|tsup|tsdown|webpack|rollup|ncc|next|nuxt|astro|parcel|rspack|rsbuild|bun"
@@ -154,8 +153,7 @@ def _imports(files: Files, workspace: Workspace) -> list[Import]:
                 parts = one["name"].split("/")
                 count = 2 if one["name"].startswith("@") else 1
                 name, rest = "/".join(parts[:count]), "/".join(parts[count:])
-                before = one["before"].strip()
-                if name not in names or before.startswith(("*", "//", "/*", "#")):
+                if name not in names or not _is_code(text, one.start()):
                     continue
                 statement = _statement(text, one.start("quote"))
                 found.append(
@@ -170,9 +168,16 @@ def _imports(files: Files, workspace: Workspace) -> list[Import]:
     return found
 
 
+def _is_code(text: str, at: int) -> bool:
+    """Whether what stands before a place in its line begins no comment and no text."""
+    line = text[max(text.rfind("\n", 0, at) + 1, at - 1_000) : at].strip()
+    return not line.startswith(("*", "//", "/*", "#")) and not set(line) & set("'\"`")
+
+
 def _statement(text: str, at: int) -> str:
     """What stands before a place, from the last `import` or `export` on."""
-    start = max(text.rfind("import", 0, at), text.rfind("export", 0, at))
+    least = max(at - 5_000, 0)
+    start = max(text.rfind("import", least, at), text.rfind("export", least, at))
     return text[start:at] if start >= 0 else ""
 
 

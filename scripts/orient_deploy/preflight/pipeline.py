@@ -166,7 +166,9 @@ def commands_of(script: str) -> Iterator[tuple[int, tuple[str, ...]]]:
 def _split(line: str) -> list[tuple[str, ...]] | None:
     """The commands of one line; None where a quote stays open."""
     # `${{ a || b }}` is one text to the shell.
-    line = re.sub(r"\$\{\{.*?\}\}", lambda one: one[0].replace(" ", "").replace("|", "_"), line)
+    line = re.sub(
+        r"\$\{\{[^{}]{0,500}\}\}", lambda one: one[0].replace(" ", "").replace("|", "_"), line
+    )
     lexer = shlex.shlex(line, posix=True, punctuation_chars=";|&()<>\n")
     lexer.whitespace = " \t\r"
     lexer.whitespace_split = True

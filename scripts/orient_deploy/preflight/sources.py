@@ -43,25 +43,29 @@ MOST_FINDINGS = 20
 _METHODS = "get|post|put|delete|patch|all|options|head"
 _SKIP = re.compile(
     r"""//[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`"""
-    r"""|(?<=[=(,:;!&|?{}\[\n])[ \t]*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/[a-z]*""",
+    r"""|(?<=[=(,:;!&|?{}\[\n])[ \t]{0,20}/(?![/*])"""
+    r"""(?:\\.|\[(?:\\.|[^\]\\\n]){0,100}\]|[^/\\\n\[]){1,200}/[a-z]{0,9}""",
     re.DOTALL,
 )
+# All of these read code whose blanks and line ends are one blank each, and are bounded: no text can
+# keep one busy.
+_NAME = r"[A-Za-z_$][\w$]{0,80}"
 _CALL = re.compile(
-    rf"(?<![\w$.])(?P<object>[A-Za-z_$][\w$]*)\s*\.\s*(?P<method>{_METHODS}|use|route)\s*"
-    r"(?:<[^()<>]*>)?\(\s*\[?\s*\x00(?P<first>\d+)\x00"
+    rf"(?<![\w$.])(?<!\. )(?P<object>{_NAME}) ?\. ?(?P<method>{_METHODS}|use|route) ?"
+    r"(?:<[^()<>]{0,200}>)?\( ?\[? ?\x00(?P<first>\d+)\x00"
 )
-_MORE = re.compile(r"\s*,\s*\x00(\d+)\x00")
+_MORE = re.compile(r" ?, ?\x00(\d+)\x00")
 _MADE = re.compile(
-    r"(?:const|let|var)\s+(?P<name>[A-Za-z_$][\w$]*)\s*(?::\s*[\w$.]+\s*)?=\s*(?:await\s+)?"
-    r"(?:(?:new\s+)?(?P<maker>[A-Za-z_$][\w$]*)\s*(?:\.\s*(?P<part>Router)\s*)?(?:<[^()]*>)?\()"
+    rf"\b(?:const|let|var) (?P<name>{_NAME}) ?(?:: ?[\w$.]{{1,100}} ?)?= ?(?:await )?(?:new )?"
+    rf"(?P<maker>{_NAME}) ?(?:\. ?(?P<part>Router) ?)?(?:<[^()]{{0,200}}>)?\("
 )
 _TYPED = re.compile(
-    r"(?P<name>[A-Za-z_$][\w$]*)\s*\??:\s*(?:[A-Za-z_$][\w$]*\.)?"
-    r"(?:Express|Application|Router|IRouter|core\.Express)\b(?!\s*[.(])"
+    rf"(?<![\w$])(?P<name>{_NAME}) ?\??: ?(?:{_NAME}\.)?"
+    r"(?:Express|Application|Router|IRouter|core\.Express)\b(?! ?[.(])"
 )
 _FROM = re.compile(
-    r"import\s+(?P<what>[^;'\"\x00]*?)\s+from\s+\x00(?P<from>\d+)\x00"
-    r"|(?:const|let|var|import)\s+(?P<what2>[^=;]+?)\s*=\s*require\(\s*\x00(?P<from2>\d+)\x00"
+    r"\bimport (?P<what>[^;'\"\x00]{1,500}?) from \x00(?P<from>\d+)\x00"
+    r"|\b(?:const|let|var|import) (?P<what2>[^=;]{1,500}?) ?= ?require\( ?\x00(?P<from2>\d+)\x00"
 )
 
 
@@ -107,7 +111,7 @@ def _read(text: str) -> _Script:
         else:
             pieces.append(" ")
     pieces.append(text[at:])
-    return _Script(code="".join(pieces), strings=tuple(strings))
+    return _Script(code=re.sub(r"\s+", " ", "".join(pieces)), strings=tuple(strings))
 
 
 def routes_of(text: str) -> list[Route]:
@@ -274,8 +278,8 @@ def _read_paths(files: Files, folder: str) -> list[str]:
 
 
 _ANY_CALL = re.compile(
-    rf"(?<![\w$])(?:[\w$]*(?:app|router|server|routes|api)|this\.(?:app|router))\s*\.\s*"
-    rf"(?:{_METHODS})\s*(?:<[^()<>]*>)?\(\s*\x00(\d+)\x00\s*,",
+    rf"(?<![\w$])(?:[\w$]{{0,60}}(?:app|router|server|routes|api)|this\.(?:app|router)) ?\. ?"
+    rf"(?:{_METHODS}) ?(?:<[^()<>]{{0,200}}>)?\( ?\x00(\d+)\x00 ?,",
     re.IGNORECASE,
 )
 

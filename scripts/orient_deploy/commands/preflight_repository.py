@@ -50,7 +50,7 @@ def look(
     named = [
         *(repository.by_configuration(config) if config else ()),
         *repository.by_workflows(files, workflows, repository_name),
-        *_by_projects(root, model),
+        *_by_projects(root, model, files),
     ]
     images = list(config.images) if config else list(_images(files, named))
     reads = read_images(images[:MOST_IMAGES], files.tree, files.read)
@@ -81,7 +81,7 @@ def read_workflows(files: Files) -> list[Workflow]:
     return found
 
 
-def _by_projects(root: str, projects: Sequence[Project]) -> Iterator[Named]:
+def _by_projects(root: str, projects: Sequence[Project], files: Files) -> Iterator[Named]:
     """The Dockerfiles that the services of resolved projects are built from."""
     seen = set()
     for project in projects:
@@ -97,6 +97,10 @@ def _by_projects(root: str, projects: Sequence[Project]) -> Iterator[Named]:
             path = os.path.relpath(os.path.join(context, dockerfile), root).replace(os.sep, "/")
             if path == ".." or path.startswith("../") or (name, path) in seen:
                 continue
+            folder = os.path.relpath(context, root).replace(os.sep, "/")
+            inside = path.removeprefix(f"{folder}/")
+            if path not in files and folder == dirname(project.files[0]) and inside in files:
+                continue  # whoever runs it names another `--project-directory`
             seen.add((name, path))
             file, line = project.places.of("services", name, "build")
             image = str(service.get("image") or "")
@@ -107,7 +111,7 @@ def _by_projects(root: str, projects: Sequence[Project]) -> Iterator[Named]:
                 line=line,
                 repository="" if project.is_made_up(image) else _without_tag(image),
                 services=(name,),
-                context=os.path.relpath(context, root).replace(os.sep, "/"),
+                context=folder,
                 source="compose",
             )
 

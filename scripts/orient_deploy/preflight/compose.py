@@ -149,8 +149,10 @@ CHECKS = (
         severity="hint",
         title="A service does not wait until its database answers",
         why="The short form of `depends_on` waits for the container to start, not for the server "
-        "in it; the first connections are refused.",
-        fix="Give the database a `healthcheck`, and use `condition: service_healthy`.",
+        "in it: the first connections are refused, and a service without a restart policy that "
+        "ends then stays down.",
+        fix="Give the database a `healthcheck`, and use `condition: service_healthy`; or set "
+        "`restart: unless-stopped`.",
     ),
 )
 
@@ -585,7 +587,8 @@ def _dependencies(project: Project, around: Surroundings) -> Iterator[Finding]:
                 and of_library
                 and short_name(image) not in _READY_AT_ONCE
                 and _is_database(other)
-                and _is_own(one, around)
+                and str(one.get("restart") or "no") == "no"  # else it is started again
+                and _is_own(service, around)
             ):
                 hasty.setdefault(name, []).append(service)
     for name, services in sorted(hasty.items()):
@@ -594,13 +597,12 @@ def _dependencies(project: Project, around: Surroundings) -> Iterator[Finding]:
             "compose/depends-on-start",
             name,
             f"{' and '.join(services)} start{'s' if len(services) == 1 else ''} as soon as the "
-            f"container of {name} does, whether {name} answers or not",
+            f"container of {name} does, whether {name} answers or not, and nothing starts "
+            f"{'it' if len(services) == 1 else 'them'} again",
             *("services", services[0], "depends_on", name),
         )
 
 
-def _is_own(service: Model, around: Surroundings) -> bool:
-    """Whether the project builds it: what others build may well wait by itself."""
-    image = str(service.get("image") or "").partition("@")[0]
-    repository = image.rpartition("/")[0] + "/" + image.rpartition("/")[2].partition(":")[0]
-    return bool(service.get("build")) or repository.lstrip("/") in around.repositories
+def _is_own(service: str, around: Surroundings) -> bool:
+    """Whether the configuration builds it: what others build may well wait by itself."""
+    return any(service in image.services for image in around.images)

@@ -305,30 +305,40 @@ CASES = {
     ),
     "a-database-that-is-not-waited-for": Case(
         files=one(
-            service("a", "    depends_on: [db]", "    build: .")
-            + service("b", "    depends_on: [db]", "    build: .")
-            + service("db", image="postgres:16")
+            service("dashboard", "    depends_on: [db]") + service("db", image="postgres:16")
         ),
+        config={"x": "y"},
         found=(("compose/depends-on-start", "db", "compose.yml:4"),),
     ),
     "a-database-whose-health-is-known": Case(
         files=one(
-            service("a", "    depends_on: [db]", "    build: .")
+            service("dashboard", "    depends_on: [db]")
             + service("db", HEALTH, image="postgres:16")
-        )
+        ),
+        config={"x": "y"},
     ),
     "a-database-that-another-s-image-may-wait-for": Case(
-        files=one(service("a", "    depends_on: [db]") + service("db", image="postgres:16"))
+        files=one(
+            service("dashboard")
+            + service("a", "    depends_on: [db]")
+            + service("db", image="postgres:16")
+        ),
+        config={"x": "y"},
+    ),
+    "a-service-that-is-started-again": Case(
+        files=one(
+            service("dashboard", "    depends_on: [db]", "    restart: always")
+            + service("db", image="postgres:16")
+        ),
+        config={"x": "y"},
     ),
     "a-database-that-is-ready-at-once": Case(
-        files=one(
-            service("a", "    depends_on: [r]", "    build: .") + service("r", image="redis:7")
-        )
+        files=one(service("dashboard", "    depends_on: [r]") + service("r", image="redis:7")),
+        config={"x": "y"},
     ),
     "a-service-that-is-no-database": Case(
-        files=one(
-            service("a", "    depends_on: [b]", "    build: .") + service("b", image="nginx:1")
-        )
+        files=one(service("dashboard", "    depends_on: [b]") + service("b", image="nginx:1")),
+        config={"x": "y"},
     ),
 }
 

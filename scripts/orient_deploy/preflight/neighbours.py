@@ -114,6 +114,9 @@ def _shared_ports(one: Stack, other: Stack) -> Iterator[Finding]:
                 subject=f"{port.number}/{port.protocol}",
                 message=f"{port.service} of {one.name} publishes {port}, and {taken.service} of "
                 f"{other.name} {taken}",
+                fix=f"Write `ports: !override` with another port than {port.number} for "
+                f"{port.service} in {one.project.files[-1]}, or take {port.service} out of "
+                f"{one.name}.",
                 file=file,
                 line=line,
             )

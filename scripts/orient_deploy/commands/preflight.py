@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ from orient_deploy.history.model import SHORT
 from orient_deploy.preflight import report
 from orient_deploy.preflight.checks import CHECKS, GROUPS, group_of
 from orient_deploy.preflight.defaults import is_secret_name
+from orient_deploy.preflight.environment import unreadable
 from orient_deploy.preflight.judge import judge
 from orient_deploy.record import dataclass
 from orient_deploy.stack.compose import Compose, content_of
@@ -168,6 +169,7 @@ def run(inputs: Inputs, context: Context) -> int:
         config=config,
         groups=frozenset(groups),
         remarks=[],
+        findings=[],
         certificates={},
     )
     findings: list[Finding] = []
@@ -177,6 +179,7 @@ def run(inputs: Inputs, context: Context) -> int:
         findings += _repository(run_of, stacks, opened)
         findings += _nginx(run_of, stacks, opened)
         findings += _hosts(run_of, stacks)
+    findings = [*run_of.findings, *findings]
     judged = judge(
         findings,
         config.accept if config else (),
@@ -204,6 +207,7 @@ class Run:
     config: Config | None
     groups: frozenset[str]
     remarks: list[str]  # what could not be looked at, and why
+    findings: list[Finding]  # of what could not be looked at
     certificates: dict[str, tuple[HostPath, ...]]  # that nginx needs of a server, by environment
 
 
@@ -248,7 +252,7 @@ class Stack:
 
 def _stacks(run_of: Run, places: Sequence[Environment | None]) -> list[Stack]:
     """What Compose makes of each environment that has compose files."""
-    found: list[Stack] = []
+    stacks: list[Stack] = []
     named = split_names(run_of.inputs.compose)
     compose: Compose | None = None
     for place in places:
@@ -260,19 +264,26 @@ def _stacks(run_of: Run, places: Sequence[Environment | None]) -> list[Stack]:
         compose = compose or Compose.found(run_of.context.env)
         text = _variables(run_of, place)
         if text is not None:
-            _mask(run_of, compose, text, place)
+            try:
+                _mask(run_of, compose, text, place)
+            except InputError as error:
+                found = unreadable(
+                    text.title, error.line, error.why, in_repository=text.in_repository
+                )
+                run_of.findings.append(replace(found, environment=place.name if place else ""))
+                text = None
         if text is None:
             run_of.remarks.append(
                 f"no file of variables of {name} is at hand: what it would set is not known"
             )
-        found.append(
+        stacks.append(
             Stack(
                 looked=look_at(compose, run_of.root, place, files, text, run_of.config),
                 files=tuple(files),
                 text=text,
             )
         )
-    return found
+    return stacks
 
 
 def _variables(run_of: Run, place: Environment | None) -> EnvText | None:
@@ -323,15 +334,15 @@ def _mask(run_of: Run, compose: Compose, text: EnvText, place: Environment | Non
     """Have a runner hide the secrets of the file, before anything else is done with it.
 
     Not every value: an output that holds the name of an environment, or `true`, would be dropped.
+
+    Raises:
+        InputError: Compose does not read the file.
     """
-    if not run_of.context.in_actions:
-        return
     plain = place.secrets.variables if place else ()
-    with suppress(InputError):  # what Compose does not read is told later
-        for name, value in compose.values(text.content).items():
-            is_secret = is_secret_name(name) and len(value.reveal()) >= SHORTEST_SECRET
-            if is_secret and name not in plain:
-                run_of.context.log.mask(value.reveal())
+    for name, value in compose.values(text.content, text.title).items():
+        is_secret = is_secret_name(name) and len(value.reveal()) >= SHORTEST_SECRET
+        if run_of.context.in_actions and is_secret and name not in plain:
+            run_of.context.log.mask(value.reveal())
 
 
 def _compose(run_of: Run, stacks: Sequence[Stack], opened: Repository | None) -> list[Finding]:

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 CHECKS = (
     Check(
+        id="environment/unreadable",
+        severity="error",
+        title="Docker Compose does not read the file of variables",
+        why="Every command of Compose ends with this error.",
+        fix="Correct the line; `orient-deploy secrets lint` knows what readers object to.",
+    ),
+    Check(
         id="environment/required-missing",
         severity="error",
         title="A required variable is missing",
@@ -171,6 +178,18 @@ class Wanted:
     templates: Mapping[str, frozenset[str]] | None = None  # names in each file of `compare`
     passed_whole: bool = False  # a service gets the file by `env_file`
     suffixes: tuple[str, ...] = ("_STAGING",)
+
+
+def unreadable(title: str, line: int, reason: str, *, in_repository: bool) -> Finding:
+    """The finding where Compose refuses the file."""
+    at = f", line {line}" if line else ""
+    return Finding(
+        check="environment/unreadable",
+        subject=title,
+        message=f"Docker Compose does not read {title}{at}: {reason}",
+        file=title if in_repository else "",
+        line=line if in_repository else 0,
+    )
 
 
 def check_environment(given: Given, wanted: Wanted) -> list[Finding]:

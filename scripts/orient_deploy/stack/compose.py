@@ -126,16 +126,18 @@ class Compose:
             )
         return self._understood(answer, path, real, before)
 
-    def values(self, content: Hidden) -> dict[str, Hidden]:
+    def values(self, content: Hidden, title: str = "the file of variables") -> dict[str, Hidden]:
         """The same of a text that is in no file: it stays in memory where the system allows that.
 
         Raises:
-            InputError: Compose refuses it.
+            InputError: it is none of text, or Compose refuses it.
             EnvironmentLacks: Compose does not answer.
         """
+        data = content.reveal().encode("utf-8", "surrogateescape")
+        check_text(title, data)
         with readable(content.reveal()) as path:
             answer = self._ask_values(path)
-        return self._understood(answer, "the file of variables", path, content.reveal().encode())
+        return self._understood(answer, title, path, data)
 
     def _ask_values(self, path: str) -> tuple[int, bytes, bytes]:
         service = {"image": "x", "env_file": [path.replace("$", "$$")]}

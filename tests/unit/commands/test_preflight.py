@@ -244,6 +244,29 @@ def test_a_folder_that_is_no_clone_is_looked_at(tmp_path: Path) -> None:
     assert "no checkout of git" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param(f"A=1\nB='{CANARY}\n", 3, id="an-open-quote"),
+        pytest.param(f"A=1\nB={CANARY}${{\n", 0, id="a-reference-that-is-none"),
+        pytest.param(f"{CANARY} x=1\n", 1, id="a-name-with-a-blank"),
+    ],
+)
+def test_a_file_that_compose_does_not_read_is_a_finding(
+    project: Project, text: str, line: int
+) -> None:
+    """Of that environment; the others are looked at all the same, and nothing of it is shown."""
+    project.write(".env.production", text)
+    project.change("docker/v2.yml", "postgres:16", "postgres")
+
+    done = project.run("--checks=environment compose", "--json")
+
+    found = [(one["check"], one["line"]) for one in json.loads(done.stdout)["findings"]]
+    assert found[0] == ("environment/unreadable", line)
+    assert [check for check, _ in found[1:]] == ["compose/image-untagged"] * 2
+    assert done.code == 1 and CANARY not in done.stdout + done.stderr
+
+
 # --- on a runner
 
 

@@ -342,7 +342,8 @@ def _mask(run_of: Run, compose: Compose, text: EnvText, place: Environment | Non
     for name, value in compose.values(text.content, text.title).items():
         is_secret = is_secret_name(name) and len(value.reveal()) >= SHORTEST_SECRET
         if run_of.context.in_actions and is_secret and name not in plain:
-            run_of.context.log.mask(value.reveal())
+            with suppress(InputError):  # one of short lines alone cannot be hidden
+                run_of.context.log.mask(value.reveal())
 
 
 def _compose(run_of: Run, stacks: Sequence[Stack], opened: Repository | None) -> list[Finding]:
@@ -530,6 +531,7 @@ def _hosts(run_of: Run, stacks: Sequence[Stack]) -> list[Finding]:
             run_of.context,
             compose=Compose.found(run_of.context.env).version,
             references=references,
+            built=[one.repository for one in (run_of.config.images if run_of.config else ())],
         )
     return found
 

@@ -9,7 +9,7 @@ import os
 import posixpath
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -55,12 +55,13 @@ def look(
     *,
     compose: str = "",
     references: Mapping[str, str],
+    built: Collection[str] = (),
     clock: Callable[[], float] = time.time,
 ) -> list[Finding]:
     """One server, for the environments that it carries; that it cannot be reached is a finding.
 
     `compose` is the version that judged their projects here, `references` what is about to be
-    deployed, by repository.
+    deployed, by repository, and `built` the repositories that the pipeline pushes to.
     """
     first = places[0].environment
     docker = docker_command(first.docker)
@@ -82,6 +83,7 @@ def look(
             )
             before = clock()
             done = server.run(asked, timeout_s=TIMEOUT_S, repeat=True)
+            after = clock()
         facts = _shown(parse_facts(done.out, images=images, paths=looked_for))
     except ValueError:
         error: OrientError = RemoteError(
@@ -92,8 +94,7 @@ def look(
         return [_unreachable(host, error, places)]
     except OrientError as refused:
         return [_unreachable(host, refused, places)]
-    # The script tells the time first, so the connection's own time lies after it.
-    skew_s = None if facts.clock_s is None else facts.clock_s - before
+    skew_s = None if facts.clock_s is None else _skew(facts.clock_s, (before, after))
     expected = [
         Expected(
             environment=one.environment.name,
@@ -103,6 +104,7 @@ def look(
             if one.environment.directory == first.directory
             else facts.paths.get(_from_home(one.environment.directory)) is not False,
             images=images_of_one,
+            unbuilt=_unbuilt(one, images_of_one, built, references),
             is_named=bool(one.environment.project),
             peers=one.needs,
             certificates=[
@@ -117,8 +119,18 @@ def look(
     return check_host(str(host), facts, expected, skew_s=skew_s)
 
 
+def _skew(theirs: tuple[float, float], ours: tuple[float, float]) -> float:
+    """How far a clock is ahead at least: it was read after our first time, and before our second.
+
+    >>> _skew((100, 101), (60, 101)), _skew((140, 141), (60, 101)), _skew((40, 42), (60, 101))
+    (0.0, 40.0, -20.0)
+    """
+    most, least = theirs[0] - ours[0], theirs[1] - ours[1]
+    return min(max(0.0, least), most) if most >= 0 else most
+
+
 def read_variables(server: Server, place: Environment) -> Hidden | None:
-    """The server's own file of variables, into memory; None where it is not there.
+    """The server's own file of variables, into memory; None where it is not there, or is too large.
 
     Raises:
         RemoteError: the server does not answer.
@@ -126,9 +138,12 @@ def read_variables(server: Server, place: Environment) -> Hidden | None:
     path = place.env_file if place.env_file.startswith("/") else f"./{place.env_file}"
     folder = place.directory
     where = '"$HOME"' + shlex.quote(folder[1:]) if folder[:1] == "~" else shlex.quote(folder)
-    script = f"cd {where} 2>/dev/null && head -c {FILE_MAX_BYTES} {shlex.quote(path)} 2>/dev/null"
+    most = FILE_MAX_BYTES + 1
+    script = f"cd {where} 2>/dev/null && head -c {most} {shlex.quote(path)} 2>/dev/null"
     done = server.run(script, timeout_s=READ_TIMEOUT_S, repeat=True)
-    return Hidden(done.out.decode("utf-8", "surrogateescape")) if done.code == 0 else None
+    if done.code or len(done.out) >= most:
+        return None  # a piece of a file would lack what the whole has
+    return Hidden(done.out.decode("utf-8", "surrogateescape"))
 
 
 def _unreachable(host: Host, error: OrientError, places: Sequence[Place]) -> Finding:
@@ -177,11 +192,31 @@ def _images(place: Place, references: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for name, service in place.project.services.items():
         image = str(service.get("image") or "")
-        last = image.rpartition("/")[2].partition("@")[0].partition(":")[0]
-        repository = f"{image.rpartition('/')[0]}/{last}".lstrip("/")
-        wanted = references.get(repository, image)
+        wanted = references.get(_repository(image), image)
         if service.get("build") and wanted == image:
             continue  # built there, or by the pipeline that has not run yet
         if wanted and not place.project.is_made_up(wanted):
             found[name] = wanted
     return found
+
+
+def _unbuilt(
+    place: Place,
+    images: Mapping[str, str],
+    built: Collection[str],
+    references: Mapping[str, str],
+) -> frozenset[str]:
+    """Services whose image the pipeline may yet push: nobody said what it deploys."""
+    services = place.project.services
+    mine = {name: _repository(str(services[name].get("image") or "")) for name in images}
+    return frozenset(name for name, one in mine.items() if one in built and one not in references)
+
+
+def _repository(image: str) -> str:
+    """A reference without its tag and digest.
+
+    >>> _repository("ghcr.io:443/acme/a:1@sha256:0"), _repository("nginx")
+    ('ghcr.io:443/acme/a', 'nginx')
+    """
+    last = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+    return f"{image.partition('@')[0].rpartition('/')[0]}/{last}".lstrip("/")

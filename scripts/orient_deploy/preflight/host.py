@@ -5,7 +5,7 @@ Judges facts that were gathered on it. Nothing here asks the server, and no fact
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -147,8 +147,17 @@ CHECKS = (
         id="host/image-denied",
         severity="error",
         title="The server may not pull an image",
-        why="The registry refuses it: `denied` or `unauthorized`.",
-        fix="Log in there with a token that may read the package: `docker login`.",
+        why="The registry refuses it, `denied` or `unauthorized`; some say so too of what they do "
+        "not have.",
+        fix="Log in there with a token that may read the package, `docker login`, or correct the "
+        "name.",
+    ),
+    Check(
+        id="host/registry-unreachable",
+        severity="warning",
+        title="The server does not reach a registry",
+        why="What it does not have yet cannot be pulled.",
+        fix="Look at its network, its DNS and its firewall, and at whether the registry is up.",
     ),
     Check(
         id="host/container-orphan",
@@ -190,14 +199,16 @@ CLOCK_MOST_S = 30.0
 CLOCK_WRONG_S = 300.0  # tokens and certificates of a few minutes fail
 OLDEST_API = (1, 41)  # Docker 20.10
 OLDEST_COMPOSE = (2, 24)
+_STOPPED = (0, 130, 137, 143)  # by itself, or by SIGINT, SIGKILL or SIGTERM: `docker stop`
 _FAILURES: Mapping[str, tuple[str, str]] = {
     "denied": (
         "its socket may not be opened by this user",
-        "Write `docker: sudo docker` for the environment, or add the user to the group docker.",
+        "Add the user to the group docker; or write `docker: sudo docker` for the environment, and "
+        "have sudo ask for no password.",
     ),
     "missing": ("there is no docker", "Install Docker there."),
     "unreachable": ("its engine does not run", ""),
-    "hung": ("its engine does not answer within 20 seconds", "Restart it: it hangs."),
+    "hung": ("its engine does not answer in time", "Restart it: it hangs."),
     "failed": ("`docker version` fails", ""),
 }
 
@@ -211,6 +222,7 @@ class Expected:
     directory: str  # as the configuration has it
     has_directory: bool = True  # whether it is there
     images: Mapping[str, str] = field(default_factory=dict)  # to be deployed, by service
+    unbuilt: Collection[str] = ()  # services whose image may yet be pushed
     is_named: bool = True  # the configuration says the project's name; else what runs does
     peers: Mapping[str, Project] = field(default_factory=dict)  # stacks that it needs
     certificates: Sequence[tuple[str, str, int]] = ()  # path there; file and line that ask for it
@@ -459,14 +471,11 @@ def _running(
                 environment=one.environment,
             )
             continue
-        restarting = each.state == "restarting"
-        if restarting or each.state == "dead" or each.health == "unhealthy":
-            how = each.health if each.health == "unhealthy" else each.state
+        if how := _unwell(each):
             yield _finding(
                 "host/container-unwell",
                 each.name,
-                f"{each.name} on {host} is {how}"
-                + (f", after {each.restarts} restarts" * restarting),
+                f"{each.name} on {host} {how}",
                 command=f"docker logs --tail 100 {each.name}",
                 environment=one.environment,
             )
@@ -483,6 +492,23 @@ def _running(
                 environment=one.environment,
             )
     yield from _other_project(host, containers, one)
+
+
+def _unwell(container: Container) -> str:
+    """How a container is not well; '' where it is, or was stopped by somebody."""
+    if container.state == "restarting":
+        return f"is restarting, after {container.restarts} restarts"
+    if container.health == "unhealthy" and container.state == "running":
+        return "is unhealthy"
+    if container.state == "dead":
+        return "is dead"
+    if container.state == "exited" and container.was_killed:
+        return "was ended for want of memory"
+    if container.state == "exited" and container.exit_code not in _STOPPED:
+        return f"has ended with exit code {container.exit_code}"
+    if container.state == "created" and container.exit_code:
+        return "could not be started"
+    return ""
 
 
 def _other_project(host: str, containers: Sequence[Container], one: Expected) -> Iterator[Finding]:
@@ -561,8 +587,10 @@ def _images(host: str, facts: HostFacts, one: Expected) -> Iterator[Finding]:
                 "host/image-absent",
                 service,
                 f"the image of {service} is not on {host}, and its registry has none",
+                fix="Push it before the deploy." if service in one.unbuilt else "",
                 environment=one.environment,
                 place=place,
+                severity="warning" if service in one.unbuilt else None,
             )
         elif answer == "denied":
             yield _finding(
@@ -572,6 +600,30 @@ def _images(host: str, facts: HostFacts, one: Expected) -> Iterator[Finding]:
                 environment=one.environment,
                 place=place,
             )
+    silent: dict[str, list[str]] = {}
+    for image, service in users.items():
+        if facts.images.get(image) == "unreachable":
+            silent.setdefault(_registry(image), []).append(service)
+    for registry, services in sorted(silent.items()):
+        whose = " and ".join([", ".join(services[:-1])] * bool(services[1:]) + services[-1:])
+        yield _finding(
+            "host/registry-unreachable",
+            registry,
+            f"{host} has no image of {whose}, and does not reach {registry}",
+            environment=one.environment,
+            place=one.project.places.of("services", services[0], "image"),
+        )
+
+
+def _registry(image: str) -> str:
+    """The registry of a reference.
+
+    >>> _registry("nginx:1"), _registry("acme/a"), _registry("ghcr.io/acme/a"), _registry("x:5/a")
+    ('docker.io', 'docker.io', 'ghcr.io', 'x:5')
+    """
+    first, slash, _ = image.partition("/")
+    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    return first if is_host else "docker.io"
 
 
 def _certificates(host: str, facts: HostFacts, one: Expected) -> Iterator[Finding]:

@@ -18,7 +18,8 @@ from typing import Any
 TIMEOUT_S = 180.0
 MOST_IMAGES = 64
 
-_FIELDS = 13  # that the script tells of a container
+_FIELDS = 15  # that the script tells of a container
+_DIGITS = 16  # no clock has as many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class Container:
     state: str  # running, exited, restarting, paused, created, dead
     health: str  # healthy, unhealthy, starting; '' without a health check
     restarts: int
+    exit_code: int  # of the last time that it ran, or was to
+    was_killed: bool  # for want of memory
     was_restarted: bool  # started again after it was created
     project: str  # of Compose, or ''
     service: str
@@ -64,7 +67,8 @@ class Listener:
 class HostFacts:
     """What the script found. What could not be told is '' or None."""
 
-    clock_s: float | None = None  # its clock, seconds since 1970
+    # Its clock at the beginning and at the end, seconds since 1970.
+    clock_s: tuple[float, float] | None = None
     missing_tools: tuple[str, ...] = ()
     docker: str = ""  # version of the engine
     api: str = ""
@@ -81,7 +85,7 @@ class HostFacts:
     paths: Mapping[str, bool] = field(default_factory=dict)
     images: Mapping[str, str] = field(
         default_factory=dict
-    )  # present, there, absent, denied, unknown
+    )  # present, there, absent, denied, unreachable, unknown
 
 
 def command(
@@ -120,9 +124,9 @@ def parse_facts(out: bytes, *, images: Sequence[str] = (), paths: Sequence[str] 
     told = set(rows.get("told", ()))
     versions = rows.get("docker", [""])[-1].split(" ")  # warnings come before it
     compose = re.match(r"v?(\d+\.\d+(?:\.\d+)?)", rows.get("compose", [""])[0])
-    clock = rows.get("clock", [""])[0]
+    clock = [float(one) for one in rows.get("clock", ()) if one.isdecimal() and len(one) < _DIGITS]
     return HostFacts(
-        clock_s=float(clock) if clock.isdigit() else None,
+        clock_s=(clock[0], clock[-1]) if clock else None,
         missing_tools=tuple(rows.get("lacks", ())),
         docker=_word(versions[0]),
         api=_word(versions[1]) if len(versions) > 1 else "",
@@ -243,8 +247,8 @@ def _containers(rows: Mapping[str, Sequence[str]]) -> list[Container]:
 
 
 def _container(values: list[Any], changed: list[str] | None) -> Container:
-    name, state, restarts, created, started, project, service, one_off = values[:8]
-    directory, bindings, mode, health, networks = values[8:]
+    name, state, restarts, created, started, code, killed = values[:7]
+    project, service, one_off, directory, bindings, mode, health, networks = values[7:]
     ports = [
         (str(one.get("HostIp") or ""), int(one["HostPort"]), key.partition("/")[2] or "tcp")
         for key, those in (bindings or {}).items()
@@ -256,6 +260,8 @@ def _container(values: list[Any], changed: list[str] | None) -> Container:
         state=str(state or ""),
         health=str(health or ""),
         restarts=int(restarts or 0),
+        exit_code=int(code or 0),
+        was_killed=killed is True,
         was_restarted=_seconds_between(str(created), str(started)) > _RESTART_S,
         project=str(project or ""),
         service=str(service or ""),

@@ -22,6 +22,27 @@ bound=
 if command -v timeout >/dev/null 2>&1 && timeout 5 true 2>/dev/null; then
   bound='timeout 20'
 fi
+# That bound is none where it may not end what it started: docker below sudo is root's.
+watch() { # seconds; what is told, and this script ended, when they have passed
+  (
+    trap 'kill $! 2>/dev/null; exit 0' TERM
+    sleep "$1" </dev/null >/dev/null 2>&1 &
+    wait $!
+    printf '\n%s\nend\n' "$2"
+    kill -KILL $$
+  ) &
+  watching=$!
+}
+unwatch() {
+  kill "$watching" 2>/dev/null
+  wait "$watching" 2>/dev/null
+}
+finish() {
+  unwatch
+  date +%s | keyed clock
+  echo end
+  exit 0
+}
 docker() { eval "$bound $docker \"\$@\""; }
 keyed() { while IFS= read -r line || [ -n "$line" ]; do printf '%s %s\n' "$1" "$line"; done; }
 located() {
@@ -32,6 +53,7 @@ located() {
 }
 
 date +%s | keyed clock
+watch 100 'failure hung'
 for one in tar flock setsid sha256sum awk; do
   command -v "$one" >/dev/null 2>&1 || echo "lacks $one"
 done
@@ -41,7 +63,8 @@ df -Pk . 2>/dev/null | keyed 'disk .'
 df -Pi . 2>/dev/null | keyed 'inodes .'
 [ ! -r /proc/meminfo ] || keyed memory </proc/meminfo
 for one in tcp tcp6 udp udp6; do
-  [ ! -r "/proc/net/$one" ] || keyed "net $one" <"/proc/net/$one"
+  # 0A and 07 are what listens; others may be many.
+  [ ! -r "/proc/net/$one" ] || grep -e ' 0A ' -e ' 07 ' "/proc/net/$one" | keyed "net $one"
 done
 
 there() { # whether a path is there: yes, no, or hidden behind a folder that may not be entered
@@ -78,8 +101,7 @@ if [ $code -ne 0 ]; then
   *'annot connect'* | *refused* | *'o such file'* | *'no such host'*) echo 'failure unreachable' ;;
   *) echo 'failure failed' ;;
   esac
-  echo end
-  exit 0
+  finish
 fi
 printf '%s\n' "$told" | keyed docker
 docker compose version --short 2>/dev/null | keyed compose
@@ -99,7 +121,7 @@ fi
 
 label='index .Config.Labels "com.docker.compose'
 fields="[{{json .Name}},{{json .State.Status}},{{json .RestartCount}},{{json .Created}}"
-fields="$fields,{{json .State.StartedAt}}"
+fields="$fields,{{json .State.StartedAt}},{{json .State.ExitCode}},{{json .State.OOMKilled}}"
 for one in project service oneoff project.working_dir; do
   fields="$fields,{{json ($label.$one\")}}"
 done
@@ -138,22 +160,47 @@ function judge(   key, part, wanted) {
   for (key in now) {
     split(key, part, SUBSEP)
     if (part[1] != service || now[key] !~ /^".*"$/) continue
-    if (key in raw && (raw[key] !~ /^".*"$/ || !decided(raw[key]))) continue
+    if (key in left) continue
+    if (key in raw && raw[key] == "null") { if (!decided("$" part[2])) continue }
+    else if (key in raw && (raw[key] !~ /^".*"$/ || !decided(raw[key]))) continue
     wanted = substr(now[key], 2, length(now[key]) - 2)
     gsub(/\$\$/, "$", wanted)
     if (!(part[2] in have) || have[part[2]] != text(wanted)) print "differs " container " " part[2]
   }
 }
 { tag = substr($0, 1, 1); line = substr($0, 2) }
+function file(path,   row, name) { # names there that refer to what may come from elsewhere
+  while ((getline row < path) > 0) {
+    if (!match(row, /^[ \t]*(export[ \t]+)?[A-Za-z_][A-Za-z0-9_.-]*[ \t]*=/)) continue
+    name = substr(row, 1, RLENGTH - 1)
+    sub(/^[ \t]*(export[ \t]+)?/, "", name)
+    sub(/[ \t]*$/, "", name)
+    if (!decided(substr(row, RLENGTH + 1))) left[of, name] = 1
+  }
+  close(path)
+}
 tag == "S" { set[line] = 1; next }
 line ~ /^exit / { if (line != "exit 0") failed = 1; inside = 0; next }
 tag == "R" || tag == "N" {
   if (line ~ /^  "services": \{$/) { services = 1; next }
   if (line ~ /^  [^ ]/) { services = 0; next }
   if (services && match(line, /^    "[^"]*": \{$/)) { of = substr(line, 6, RLENGTH - 9); next }
-  if (services && line == "      \"environment\": {") { inside = 1; next }
+  if (services && line ~ /^      "environment": (\{|\[)$/) { inside = 1; next }
+  if (tag == "R" && services && line == "      \"env_file\": [") { inside = 2; next }
   if (line ~ /^      [^ ]/) { inside = 0; next }
-  if (inside && match(line, /^        "[A-Za-z_][A-Za-z0-9_.-]*": /)) {
+  if (inside == 2 && match(line, /^          "path": "[^"\\]*",?$/)) {
+    sub(/^ *"path": "/, "", line)
+    sub(/",?$/, "", line)
+    file(line)
+    next
+  }
+  if (inside == 1 && tag == "R" && match(line, /^        "[A-Za-z_][A-Za-z0-9_.-]*[="]/)) {
+    name = substr(line, 10, RLENGTH - 10)
+    value = substr(line, RLENGTH + 1)
+    if (substr(line, RLENGTH, 1) == "=") { sub(/,$/, "", value); raw[of, name] = "\"" value; next }
+    if (value == "" || value == ",") { raw[of, name] = "null"; next }
+  }
+  if (inside == 1 && match(line, /^        "[A-Za-z_][A-Za-z0-9_.-]*": /)) {
     name = substr(line, 10, RLENGTH - 12)
     value = substr(line, RLENGTH + 1)
     sub(/,$/, "", value)
@@ -222,8 +269,8 @@ variables() { # a project
 
 hung() { # what a question to docker ended with
   [ "$1" -ne 124 ] && [ "$1" -ne 143 ] && return
-  printf '%s\n' 'failure hung' end
-  exit 0
+  echo 'failure hung'
+  finish
 }
 ids=$(docker ps -aq --no-trunc 2>/dev/null)
 code=$?
@@ -248,6 +295,8 @@ shift
 unsafe=$(docker info --format \
   '{{range $name, $one := .RegistryConfig.IndexConfigs}}{{if not $one.Secure}}{{$name}} {{end}}{{end}}' \
   2>/dev/null)
+own_way=$(docker info --format '{{.HTTPProxy}}{{.HTTPSProxy}}{{range .RegistryConfig.Mirrors}}{{.}}{{end}}' \
+  2>/dev/null)
 look() { # a number, an image
   if docker image inspect "$2" >/dev/null 2>&1; then
     echo "image $1 present"
@@ -265,22 +314,33 @@ look() { # a number, an image
   fi
   case $told in
   # These are of this machine, and say nothing of the image.
-  *'ting credentials'* | *'executable file'* | *proxyconnect*) echo "image $1 unknown" ;;
+  *'ting credentials'* | *'executable file'* | *roxy*) echo "image $1 unknown" ;;
   *denied* | *nauthorized* | *'authentication required'* | *orbidden*) echo "image $1 denied" ;;
   *'manifest unknown'* | *'no such manifest'* | *'ame unknown'* | *': not found'*) echo "image $1 absent" ;;
+  *'no such host'* | *'connection refused'* | *'no route to host'* | *'is unreachable'* | \
+    *'i/o timeout'* | *'handshake timeout'* | *'deadline exceeded'*)
+    # The engine, which pulls, may have a way of its own.
+    if [ -n "$own_way" ]; then echo "image $1 unknown"; else echo "image $1 unreachable"; fi
+    ;;
   *) echo "image $1 unknown" ;;
   esac
 }
 # A few at a time, for a small machine; nobody waits long for registries that do not answer.
-number=0
+unwatch
+watch 60 ''
+number=0 asked=
 for one; do
   [ "$one" != -- ] || break
   if [ $((number % 4)) -eq 0 ]; then
-    wait
+    # shellcheck disable=SC2086 # ids are words
+    [ -z "$asked" ] || wait $asked
+    asked=
     [ $(($(date +%s) - begun)) -lt 90 ] || break
   fi
   look $number "$one" </dev/null &
+  asked="$asked $!"
   number=$((number + 1))
 done
-wait
-echo end
+# shellcheck disable=SC2086 # ids are words
+[ -z "$asked" ] || wait $asked
+finish

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orient_deploy.preflight.finding import Finding
 from orient_deploy.preflight.host import CHECKS, Expected, check_host
@@ -34,7 +36,7 @@ volumes:
 """
 PEER = "services: {opencode: {image: 'acme/opencode:1', container_name: opencode-staging}}\n"
 GOOD = HostFacts(
-    clock_s=1000.0,
+    clock_s=(1000.0, 1001.0),
     docker="28.5.2",
     api="1.51",
     compose="2.40.3",
@@ -52,6 +54,8 @@ def container(name: str = "orienter-dashboard", **more: Any) -> Container:
         "state": "running",
         "health": "",
         "restarts": 0,
+        "exit_code": 0,
+        "was_killed": False,
         "was_restarted": False,
         "project": "docker",
         "service": "dashboard",
@@ -206,6 +210,23 @@ CASES = {
         facts=holding(health="unhealthy"), found=(("container-unwell", "orienter-dashboard"),)
     ),
     "starting": Case(facts=holding(health="starting")),
+    "dead": Case(facts=holding(state="dead"), found=(("container-unwell", "orienter-dashboard"),)),
+    "ended-by-a-failure": Case(
+        facts=holding(state="exited", exit_code=1),
+        found=(("container-unwell", "orienter-dashboard"),),
+    ),
+    "ended-for-want-of-memory": Case(
+        facts=holding(state="exited", exit_code=137, was_killed=True),
+        found=(("container-unwell", "orienter-dashboard"),),
+    ),
+    "that-could-not-start": Case(
+        facts=holding(state="created", exit_code=128),
+        found=(("container-unwell", "orienter-dashboard"),),
+    ),
+    "created-and-not-started-yet": Case(facts=holding(state="created")),
+    "ended-by-itself": Case(facts=holding(state="exited", health="unhealthy")),
+    "stopped-by-somebody": Case(facts=holding(state="exited", exit_code=137)),
+    "failed-once-and-runs": Case(facts=holding(exit_code=1, was_killed=True)),
     "restarted-and-not-recreated": Case(
         facts=holding(changed=("A",), was_restarted=True),
         found=(("container-stale", "orienter-dashboard"),),
@@ -263,8 +284,18 @@ CASES = {
         facts={"images": {"ghcr.io/acme/dashboard:1": "absent"}},
         more={"images": {"dashboard": "ghcr.io/acme/dashboard@sha256:0"}},
     ),
+    "an-image-that-the-pipeline-may-push-yet": Case(
+        facts={"images": {"ghcr.io/acme/dashboard:1": "absent"}},
+        more={"unbuilt": frozenset({"dashboard"})},
+        found=(("image-absent", "dashboard"),),
+        weight="warning",
+    ),
     "an-image-of-a-registry-that-is-down": Case(
-        facts={"images": {"ghcr.io/acme/dashboard:1": "unknown", "x": "absent"}}
+        facts={"images": {"ghcr.io/acme/dashboard:1": "unreachable", "x": "absent"}},
+        found=(("registry-unreachable", "ghcr.io"),),
+    ),
+    "an-image-of-which-nobody-knows": Case(
+        facts={"images": {"ghcr.io/acme/dashboard:1": "unknown", "x": "unreachable"}}
     ),
     "no-certificate": Case(
         facts={"paths": {CERTIFICATE[0]: False}},
@@ -338,6 +369,33 @@ def test_environments_of_one_project_are_no_orphans_of_each_other(
     assert [one.subject for one in check_host("server", facts, both[:1], skew_s=None)] == [
         "opencode-staging"
     ]
+
+
+def test_a_registry_that_is_down_is_told_once(projects: tuple[Project, Project]) -> None:
+    images = {"dashboard": "ghcr.io/acme/dashboard:1", "nginx": "ghcr.io/acme/nginx:1"}
+    told = dict.fromkeys(images.values(), "unreachable")
+    (found,) = judged(Case(facts={"images": told}, more={"images": images}), projects)
+
+    assert found.message == "server has no image of dashboard and nginx, and does not reach ghcr.io"
+
+
+@given(
+    moments=st.lists(st.floats(0, 300), min_size=4, max_size=4).map(sorted),
+    skew=st.floats(-10_000, 10_000),
+)
+def test_a_clock_is_never_said_to_be_more_wrong_than_it_is(
+    moments: list[float], skew: float
+) -> None:
+    """However long the way there and back takes; and what is left is no more than that way."""
+    from orient_deploy.commands.preflight_host import _skew
+
+    before, first, last, after = moments
+
+    told = _skew((first + skew, last + skew), (before, after))
+
+    assert abs(told) <= abs(skew) + 1e-6
+    assert abs(told - skew) <= max(first - before, after - last) + 1e-6
+    assert told * skew >= 0
 
 
 def test_variables_are_named_but_for_what_may_be_a_value(

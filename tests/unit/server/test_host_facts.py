@@ -13,7 +13,7 @@ from orient_deploy.server.host_facts import Listener, parse_facts
 
 CONTAINER: list[Any] = [
     *("/a", "running", 2, "2026-11-24T01:00:00.123456789Z", "2026-11-24T01:02:00Z"),
-    *("docker", "web", "False", "/srv"),
+    *(0, False, "docker", "web", "False", "/srv"),
     *({"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}], "53/udp": None}, "default"),
     *("healthy", ["docker_default", None]),
 ]
@@ -83,7 +83,7 @@ def test_what_listens_is_told(line: str, listener: Listener | None) -> None:
 @given(st.text(max_size=30))
 def test_a_name_forges_no_fact(name: str) -> None:
     """Docker prints names as JSON, and each line of the script has a key before it."""
-    container = [f"/{name}", *CONTAINER[1:5], name, name, *CONTAINER[7:]]
+    container = [f"/{name}", *CONTAINER[1:7], name, name, *CONTAINER[9:]]
     rows = [f"container {json.dumps(container)}", "told containers", "told networks"]
     rows.append(f"network {json.dumps(name)}")
 

@@ -26,7 +26,7 @@ fi
 watch() { # seconds; what is told, and this script ended, when they have passed
   (
     trap 'kill $! 2>/dev/null; exit 0' TERM
-    sleep "$1" </dev/null >/dev/null 2>&1 &
+    sleep "$1" >/dev/null 2>&1 &
     wait $!
     printf '\n%s\nend\n' "$2"
     kill -KILL $$

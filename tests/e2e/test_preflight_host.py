@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -194,6 +195,41 @@ def test_what_a_shell_set_is_no_difference(
     assert found.changed == ()
 
 
+SHELL = """\
+services:
+  dashboard:
+    image: sleeper:1
+    container_name: orienter-dashboard
+    environment: [SECRET, GIVEN, 'A=$CHOSEN', 'B=${SECRET}:', 'C=c', D]
+    env_file: [more.env]
+"""
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+def test_lists_and_files_that_leave_something_to_a_shell(
+    shell: str, engine: DockerEngine, project: Path
+) -> None:
+    """What only whoever started the project knew is no difference; the rest is."""
+    (project / "compose.yml").write_text(SHELL)
+    (project / "more.env").write_text(
+        "E=$CHOSEN-${SECRET}\n export F='f' \nG=${SECRET}\nH=$CHOSEN\n"
+    )
+    try:
+        compose(engine, project, "up", "-d", CHOSEN="shell", GIVEN="shell")
+        before = one(facts(engine, shells(engine)[shell], directory=str(project)))
+        (project / ".env").write_text(f"SECRET={CANARY}-2\n")
+        after = one(facts(engine, shells(engine)[shell], directory=str(project)))
+        (project / "compose.yml").write_text(SHELL.replace("C=c", "C=d"))
+        (project / "more.env").write_text("E=$CHOSEN-${SECRET}\nF=new\nH=new\n")
+        last = one(facts(engine, shells(engine)[shell], directory=str(project)))
+    finally:
+        compose(engine, project, "down", "-t", "0")
+
+    assert before.changed == ()
+    assert after.changed == ("B", "G", "SECRET")
+    assert last.changed == ("B", "C", "F", "H", "SECRET")
+
+
 def test_projects_of_others_are_not_compared(engine: DockerEngine, running: Path) -> None:
     (running / ".env").write_text("SECRET=2\n")
 
@@ -246,6 +282,18 @@ def test_images_are_there_or_not(
     }
 
 
+def test_a_registry_refuses_or_is_not_reached(engine: DockerEngine, tmp_path: Path) -> None:
+    """An engine that goes through a proxy has a way of its own; that of these tests does."""
+    real = shutil.which("docker", path=engine.env["PATH"])
+    shim(tmp_path, "docker", f'case $* in *HTTPProxy*) ;; *) exec {real} "$@" ;; esac')
+    way = {"PATH": f"{tmp_path}:{engine.env['PATH']}"}
+    with image_registry(auth=True) as closed:
+        refused, down = f"{closed.host}/acme/a:1", "127.0.0.1:9/a:1"
+        found = facts(engine, ["dash"], images=(refused, down), env=way)
+
+    assert dict(found.images) == {refused: "denied", down: "unreachable"}
+
+
 @pytest.mark.parametrize(
     ("script", "failure"),
     [
@@ -291,6 +339,78 @@ def test_an_engine_that_hangs_in_the_middle_is_told(engine: DockerEngine, tmp_pa
 
     assert found.docker_failure == "hung" and found.containers is None
     assert found.docker.startswith("28.")
+
+
+def shim(folder: Path, name: str, script: str) -> None:
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_what_cannot_be_ended_is_not_waited_for(
+    shell: str, engine: DockerEngine, tmp_path: Path
+) -> None:
+    """Docker below sudo is root's, so `timeout` may not end it; here it does not listen to it."""
+    shim(tmp_path, "docker", "trap '' TERM\nwhile :; do /bin/sleep 0.2; [ -e stop ] && exit; done")
+    shim(tmp_path, "timeout", 'shift; exec "$@"')
+    shim(tmp_path, "sleep", "exec /bin/sleep 1")
+    begun = time.monotonic()
+
+    try:
+        found = facts(
+            engine,
+            [shell],
+            directory=str(tmp_path),
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        )
+    finally:
+        (tmp_path / "stop").touch()
+
+    assert time.monotonic() - begun < 30
+    assert found.docker_failure == "hung" and found.clock_s and found.containers is None
+
+
+def test_nothing_is_left_behind(engine: DockerEngine, tmp_path: Path) -> None:
+    """What would have ended the script ends with it; nor does it hold what the script prints to."""
+    shim(tmp_path, "sleep", f'echo $$ >> {tmp_path}/pids; exec /bin/sleep "$@"')
+    begun = time.monotonic()
+
+    facts(engine, ["dash"], env={"PATH": f"{tmp_path}:{engine.env['PATH']}"})
+
+    assert time.monotonic() - begun < 50
+    pids = (tmp_path / "pids").read_text().split()
+    assert pids and not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_a_socket_of_others_is_denied(engine: DockerEngine, tmp_path: Path) -> None:
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    kept = [f"{name}={engine.env[name]}" for name in ("PATH", "DOCKER_HOST")]
+    program = shutil.which("docker", path=engine.env["PATH"])
+    assert program
+    shutil.copy(program, "/var/tmp/orient-deploy-docker")
+    try:
+        shell = [*map(str, as_root("env", *kept, *nobody)), "dash"]
+        asked = command("/", ("/var/tmp/orient-deploy-docker",))
+        done = subprocess.run(
+            [*shell, *asked[1:]], capture_output=True, check=False, timeout=60, cwd="/"
+        )
+    finally:
+        os.unlink("/var/tmp/orient-deploy-docker")
+
+    assert parse_facts(done.stdout).docker_failure == "denied"
+
+
+def test_a_container_that_failed_is_told(engine: DockerEngine) -> None:
+    run = ("run", "--detach", "--name", "failed", "sleeper:1", "/busybox", "sh", "-c", "exit 3")
+    engine.docker(*run)
+    engine.docker("wait", "failed")
+    try:
+        found = one(facts(engine, ["dash"]), "failed")
+    finally:
+        engine.docker("rm", "failed")
+
+    assert (found.state, found.exit_code, found.was_killed) == ("exited", 3, False)
 
 
 def test_what_may_not_be_looked_at_is_not_missing(engine: DockerEngine, tmp_path: Path) -> None:
@@ -347,6 +467,14 @@ def test_an_older_engine_tells_the_same(tmp_path: Path) -> None:
     container = one(found, "alone")
     assert (container.project, container.networks) == ("", frozenset({"host"}))
     assert dict(found.images) == {"sleeper:1": "present", "127.0.0.1:9/a:1": "unknown"}
+
+
+def test_a_server_without_timeout_tells_the_same(engine: DockerEngine, tmp_path: Path) -> None:
+    shim(tmp_path, "timeout", "exit 1")
+
+    found = facts(engine, ["dash"], env={"PATH": f"{tmp_path}:{engine.env['PATH']}"})
+
+    assert found.docker.startswith("28.") and found.containers is not None
 
 
 def test_a_stopped_engine_is_told(engine: DockerEngine) -> None:

@@ -8,6 +8,7 @@
 LC_ALL=C
 export LC_ALL
 umask 077
+exec 2>/dev/null # nobody reads it, and who holds it would keep the connection open
 
 directory=$1
 shift
@@ -18,14 +19,14 @@ while [ "$1" != -- ]; do
 done
 shift
 
-bound=
+bound='command' # and not the function of the name
 if command -v timeout >/dev/null 2>&1 && timeout 5 true 2>/dev/null; then
   bound='timeout 20'
 fi
 # That bound is none where it may not end what it started: docker below sudo is root's.
 watch() { # seconds; what is told, and this script ended, when they have passed
   (
-    trap 'kill $! 2>/dev/null; exit 0' TERM
+    trap 'kill $!; wait $!; exit 0' TERM
     sleep "$1" >/dev/null 2>&1 &
     wait $!
     printf '\n%s\nend\n' "$2"
@@ -34,8 +35,8 @@ watch() { # seconds; what is told, and this script ended, when they have passed
   watching=$!
 }
 unwatch() {
-  kill "$watching" 2>/dev/null
-  wait "$watching" 2>/dev/null
+  kill "$watching"
+  wait "$watching"
 }
 finish() {
   unwatch
@@ -315,7 +316,9 @@ look() { # a number, an image
   case $told in
   # These are of this machine, and say nothing of the image.
   *'ting credentials'* | *'executable file'* | *roxy*) echo "image $1 unknown" ;;
-  *denied* | *nauthorized* | *'authentication required'* | *orbidden*) echo "image $1 denied" ;;
+  *denied* | *nauthorized* | *'authentication required'* | *orbidden* | *'no basic auth credentials'*)
+    echo "image $1 denied"
+    ;;
   *'manifest unknown'* | *'no such manifest'* | *'ame unknown'* | *': not found'*) echo "image $1 absent" ;;
   *'no such host'* | *'connection refused'* | *'no route to host'* | *'is unreachable'* | \
     *'i/o timeout'* | *'handshake timeout'* | *'deadline exceeded'*)

@@ -81,12 +81,15 @@ def inside(path: str, root: str) -> str:
     return whole
 
 
-def missing(path: str) -> InputError:
-    """The error for a configuration that is not there."""
+def missing(path: str, *, images: bool = False) -> InputError:
+    """The error for a configuration that is not there; `images`: an input can stand in for it."""
+    ways = ["Write it (`orient-deploy init` proposes one)"]
+    if path != DEFAULT_PATH:
+        ways.append("name another file in 'config'")
+    if images:
+        ways.append("give the mapping in 'images'")
     return InputError(
         f"there is no configuration: {path} does not exist",
         "neither the checked-out files nor the commit have it",
-        "Write it (`orient-deploy init` proposes one), "
-        + ("" if path == DEFAULT_PATH else "name another file in 'config', ")
-        + "or give the mapping in 'images'",
+        f"{', '.join(ways[:-1])}, or {ways[-1]}" if ways[1:] else ways[0],
     )

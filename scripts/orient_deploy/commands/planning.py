@@ -363,7 +363,7 @@ def _read_config(path: str, root: str, event: Event, commit: str, repository: Re
     )
     config = read_config(path, root, read_committed, files=its_own)
     if config is None:
-        raise missing(path)
+        raise missing(path, images=True)
     return config
 
 

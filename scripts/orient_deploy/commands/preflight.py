@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -47,7 +48,7 @@ from orient_deploy.text import sentence
 
 if TYPE_CHECKING:
     from orient_deploy.commands.context import Context
-    from orient_deploy.config.model import Config, Environment
+    from orient_deploy.config.model import Acceptance, Config, Environment
     from orient_deploy.preflight.finding import Finding
     from orient_deploy.preflight.judge import Judged
     from orient_deploy.preflight.nginx import HostPath
@@ -171,9 +172,11 @@ def run(inputs: Inputs, context: Context) -> int:
         remarks=[],
         findings=[],
         certificates={},
+        seen=set(),
     )
     findings: list[Finding] = []
     with _history(inputs, context) as opened:
+        _refuse(run_of, opened)
         stacks = _stacks(run_of, _environments(inputs, config))
         findings += _compose(run_of, stacks, opened)
         findings += _repository(run_of, stacks, opened)
@@ -185,9 +188,9 @@ def run(inputs: Inputs, context: Context) -> int:
         config.accept if config else (),
         checks=CHECKS,
         today=datetime.now(tz=timezone.utc).date().isoformat(),
-        looked=lambda check: group_of(check) in groups,
+        looked=lambda one: _was_looked_at(run_of, one),
     )
-    code = _publish(run_of, judged, stacks, tuple(groups))
+    code = _publish(run_of, judged, stacks)
     if inputs.local:
         from orient_deploy.commands.preflight_local import run_local
 
@@ -209,6 +212,7 @@ class Run:
     remarks: list[str]  # what could not be looked at, and why
     findings: list[Finding]  # of what could not be looked at
     certificates: dict[str, tuple[HostPath, ...]]  # that nginx needs of a server, by environment
+    seen: set[tuple[str, str]]  # groups that were looked at, each with an environment or ''
 
 
 def _groups(inputs: Inputs) -> dict[str, None]:
@@ -236,6 +240,55 @@ def _environments(inputs: Inputs, config: Config | None) -> list[Environment | N
             )
         return [*named]
     return [*found] or [None]
+
+
+def _refuse(run_of: Run, opened: Repository | None) -> None:
+    """Refuse what cannot be meant, also where this run would not come to use it.
+
+    Raises:
+        InputError: an input is wrong.
+    """
+    inputs, config = run_of.inputs, run_of.config
+    if named_hosts(inputs, None) and not (config and config.environments):
+        raise InputError(
+            "input 'hosts' names servers, and no environment is known that runs there",
+            "only a configuration says in which folder, and under which name, a stack runs",
+            "Add the environment to the configuration, or set 'hosts' to 'none'",
+        )
+    if inputs.build and not inputs.local:
+        raise InputError(
+            "input 'build' is 'true' without 'local'",
+            "images are built with what else is tried on this machine",
+            "Set 'local' to 'true' too, or leave 'build' empty",
+        )
+    command = inputs.nginx.split()
+    if command and not shutil.which(command[0], path=run_of.context.env.get("PATH")):
+        raise InputError(
+            f"input 'nginx': there is no command {command[0]!r}",
+            "it is neither on PATH nor a program at that path",
+            "Name an nginx that is installed, or leave it empty",
+        )
+    if inputs.env_file:
+        content_of(_on_disk(run_of, inputs.env_file))
+    _references(run_of)
+    if inputs.base:
+        if opened is None:
+            raise InputError(
+                "input 'base' names a commit, and there is no repository",
+                "the folder is no checkout of git",
+                "Check the repository out, or leave 'base' empty",
+            )
+        _base(run_of, None, opened)
+
+
+def _was_looked_at(run_of: Run, one: Acceptance) -> bool:
+    """Whether this run would have found what is accepted, in each environment that is meant."""
+    group = group_of(one.check)
+    if (group, "") in run_of.seen:
+        return True
+    every = [place.name for place in run_of.config.environments] if run_of.config else []
+    meant = [one.environment] if one.environment else every
+    return bool(meant) and all((group, name) in run_of.seen for name in meant)
 
 
 # --- compose files and variables
@@ -296,7 +349,7 @@ def _variables(run_of: Run, place: Environment | None) -> EnvText | None:
     """
     named = run_of.inputs.env_file
     title = named or (place.secrets.file if place else "")
-    path = os.path.join(run_of.root, os.path.expanduser(title))
+    path = _on_disk(run_of, title)
     text = None if named or place is None else _of_server(run_of, place)
     if text is None and title and (named or os.path.lexists(path)):
         real = os.path.realpath(path)
@@ -306,6 +359,10 @@ def _variables(run_of: Run, place: Environment | None) -> EnvText | None:
             in_repository=real.startswith(f"{os.path.realpath(run_of.root)}{os.sep}"),
         )
     return text
+
+
+def _on_disk(run_of: Run, title: str) -> str:
+    return os.path.join(run_of.root, os.path.expanduser(title))
 
 
 def _of_server(run_of: Run, place: Environment) -> EnvText | None:
@@ -355,11 +412,13 @@ def _compose(run_of: Run, stacks: Sequence[Stack], opened: Repository | None) ->
     for stack in stacks:
         of_one: list[Finding] = []
         if stack.text and "environment" in run_of.groups:
+            run_of.seen.add(("environment", stack.looked.name))
             of_one = look_at_variables(
                 compose, run_of.root, stack.looked, stack.text, run_of.config
             )
         told = {one.subject for one in of_one if one.check in SAYS_MORE}
         if "compose" in run_of.groups:
+            run_of.seen.add(("compose", stack.looked.name))
             unset = "compose/variable-unset"
             of_one += [
                 one
@@ -412,6 +471,7 @@ def _repository(run_of: Run, stacks: Sequence[Stack], opened: Repository | None)
         return []
     from orient_deploy.commands.preflight_repository import look
 
+    run_of.seen.add(("repository", ""))
     try:
         base = _base(run_of, None, opened)
     except OrientError:
@@ -482,6 +542,8 @@ def _nginx(run_of: Run, stacks: Sequence[Stack], opened: Repository | None) -> l
         )
         found += [replace(one, environment=stack.looked.name) for one in seen.findings]
         run_of.certificates[stack.looked.name] = seen.host_paths
+        if seen.services:
+            run_of.seen.add(("nginx", stack.looked.name))
         if seen.services and not seen.judge:
             run_of.remarks.append(
                 "no nginx is on PATH: its configuration was parsed, and not tested by `nginx -t`"
@@ -523,6 +585,7 @@ def _hosts(run_of: Run, stacks: Sequence[Stack]) -> list[Finding]:
             for one in there
             if one.looked.environment
         ]
+        run_of.seen.update(("host", one.looked.name) for one in there)
         found += look(
             host,
             places,
@@ -648,11 +711,11 @@ def _old_files(opened: Repository, base: str, files: Sequence[str]) -> Iterator[
 # --- what was found
 
 
-def _publish(run_of: Run, judged: Judged, stacks: Sequence[Stack], groups: tuple[str, ...]) -> int:
+def _publish(run_of: Run, judged: Judged, stacks: Sequence[Stack]) -> int:
     inputs, context = run_of.inputs, run_of.context
     looked = report.Looked(
         environments=tuple(one.looked.name for one in stacks),
-        groups=groups,
+        groups=tuple(one for one in GROUPS if any(group == one for group, _ in run_of.seen)),
         remarks=tuple(dict.fromkeys(run_of.remarks)),
     )
     annotate: dict[str, Callable[..., None]] = {

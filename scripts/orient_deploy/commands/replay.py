@@ -150,7 +150,7 @@ class _Replayed:
         self._path = path or DEFAULT_PATH
         config = clone.configuration(self._path)
         if config is None and path:
-            raise missing(path)
+            raise missing(path, images=True)
         if config is None and lists in ("now", "then"):
             raise InputError(
                 f"input 'lists' is {lists!r}",

@@ -919,6 +919,16 @@ TOP: dict[str, Reader] = {
 }
 
 
+def _refuse_unknown_environments(reading: _Reading, found: dict[str, Any]) -> None:
+    """Of acceptances: one that names no environment would never count."""
+    names = [one.name for one in found.get("environments") or ()]
+    for one in found.get("accept") or ():
+        if one.environment and one.environment not in names:
+            message = f"accept names the environment {shown(one.environment)}, and there is none"
+            fix = f"The environments are: {', '.join(names)}." if names else "Leave it out."
+            reading.problems.append(Problem(where=one.where, message=message, fix=fix))
+
+
 def _is_document(root: Node) -> bool:
     if not isinstance(root, Pairs):
         return False
@@ -951,6 +961,7 @@ def _document(reading: _Reading, root: Node) -> Config | None:
             reading.refuse(root, f"{_TOP_NAME} has no '{key}'", fix)
 
     found = _fields(reading, root, _TOP_NAME, TOP)
+    _refuse_unknown_environments(reading, found)
     if reading.problems:
         return None
     del found["version"]

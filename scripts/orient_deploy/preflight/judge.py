@@ -59,11 +59,12 @@ def judge(
     *,
     checks: Mapping[str, Check],
     today: str,
-    looked: Callable[[str], bool],
+    looked: Callable[[Acceptance], bool],
 ) -> Judged:
     """The findings in order of weight, without those that are accepted on `today` (YYYY-MM-DD).
 
-    `looked` tells of a check whether it ran: an acceptance of another one is not unused.
+    `looked` tells of an acceptance whether what it means was looked at: of what was not, none is
+    unused.
     """
     counted: list[Finding] = []
     accepted: list[Accepted] = []
@@ -84,7 +85,7 @@ def judge(
     for index, one in enumerate(entries):
         if index in expired:
             counted.append(_of_entry("accept/expired", one, f"was accepted until {one.until}"))
-        elif index not in used and looked(one.check):
+        elif index not in used and looked(one):
             counted.append(_of_entry("accept/unused", one, "is accepted, and not found"))
     weighed = [replace(one, severity=one.severity or checks[one.check].severity) for one in counted]
     order = {severity: place for place, severity in enumerate(SEVERITIES)}
@@ -111,6 +112,8 @@ def _is_meant(one: Acceptance, finding: Finding) -> bool:
 
 def _of_entry(check: str, one: Acceptance, text: str) -> Finding:
     subject = f"{one.check} {one.subject}".strip()
+    if one.environment:
+        subject += f" of {one.environment}"
     return Finding(
         check=check,
         subject=subject,

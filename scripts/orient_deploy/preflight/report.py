@@ -94,7 +94,7 @@ def preflight_markdown(judged: Judged, looked: Looked, checks: Mapping[str, Chec
         lines += _folded(plural(len(hints), "hint"), _table(hints, looked, checks))
     if judged.accepted:
         lines += _folded(f"{len(judged.accepted)} accepted", _accepted_table(judged.accepted))
-    groups = ", ".join(looked.groups)
+    groups = ", ".join(looked.groups) or "nothing"
     lines.append(f"Looked at: {groups}. What each check means: [the list of checks]({DOCS}).")
     return "\n".join(lines).rstrip("\n") + "\n"
 

@@ -210,7 +210,13 @@ def test_how_heavy_a_finding_fails_can_be_said(project: Project, fail_on: str, c
         (("--environment=prod",), "there is no 'prod'"),
         (("--compose=docker/v3.yml",), "the compose file docker/v3.yml is not there"),
         (("--env-file=.env.none",), "there is no such file"),
-        (("--config=other.yml",), "other.yml"),
+        (("--config=other.yml",), "or name another file in 'config'"),
+        (("--hosts=web-1",), "'web-1' is no host"),
+        (("--references={",), "input 'references' is no JSON object"),
+        (("--build=true",), "input 'build' is 'true' without 'local'"),
+        (("--nginx=/nowhere/nginx -q",), "there is no command '/nowhere/nginx'"),
+        (("--base=nosuch", "--checks=host"), "'nosuch' names no commit"),
+        (("--env-file=.env.none", "--checks=repository"), "there is no such file"),
     ],
 )
 def test_a_wrong_input_is_told(project: Project, argv: tuple[str, ...], message: str) -> None:
@@ -230,6 +236,72 @@ def test_a_project_without_a_configuration_is_looked_at(tmp_path: Path) -> None:
         ("warning", "compose/image-untagged", "a"),
         ("warning", "compose/image-untagged", "b"),
     ]
+
+
+def test_servers_without_an_environment_are_not_passed_over(tmp_path: Path) -> None:
+    """A green run would say that they were looked at."""
+    project = Project(tmp_path)
+    (project.folder / ".github/orient-deploy.yml").unlink()
+    project.write("compose.yaml", "services: {a: {image: 'nginx:1.27'}}\n")
+
+    done = project.run("--hosts=deploy@203.0.113.9")
+
+    assert done.code == 2
+    assert "input 'hosts' names servers, and no environment is known" in done.stdout
+
+
+def test_a_commit_cannot_be_named_where_there_is_no_repository(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    folder = tmp_path / "plain"
+    folder.mkdir()
+
+    done = run_command(("preflight", f"--path={folder}", "--base=main"), project.laptop)
+
+    assert done.code == 2 and "there is no repository" in done.stdout
+
+
+ACCEPTED = "accept:\n  - {{check: {}, reason: known, until: 2999-01-01}}\n"
+
+
+@pytest.mark.parametrize(
+    ("entry", "argv", "is_unused"),
+    [
+        pytest.param("compose/image-untagged", (), True, id="not-found"),
+        pytest.param("compose/image-untagged", ("--environment=staging",), False, id="one-of-two"),
+        pytest.param(
+            "compose/image-untagged, environment: production",
+            ("--environment=staging",),
+            False,
+            id="of-another-environment",
+        ),
+        pytest.param(
+            "compose/image-untagged, environment: staging",
+            ("--environment=staging",),
+            True,
+            id="of-that-environment",
+        ),
+        pytest.param("host/disk-low", (), False, id="no-host-was-asked"),
+        pytest.param(
+            "environment/too-short, environment: staging", (), False, id="no-file-is-at-hand"
+        ),
+        pytest.param("nginx/invalid", (), False, id="there-is-no-nginx"),
+        pytest.param("repository/env-in-image", ("--environment=staging",), True, id="repository"),
+    ],
+)
+def test_an_acceptance_is_unused_where_it_was_looked_for(
+    project: Project, entry: str, argv: tuple[str, ...], is_unused: bool
+) -> None:
+    project.write(".github/orient-deploy.yml", CONFIG + ACCEPTED.format(entry))
+
+    unused = [one for one in project.findings(*argv) if one[1] == "accept/unused"]
+
+    subject = entry.replace(", environment:", " of")
+    assert unused == ([("hint", "accept/unused", subject)] if is_unused else [])
+
+
+def test_the_summary_names_what_was_looked_at_alone(project: Project) -> None:
+    """No server was asked, and no nginx is there."""
+    assert "Looked at: compose, environment, repository." in project.act().summary
 
 
 def test_a_folder_that_is_no_clone_is_looked_at(tmp_path: Path) -> None:

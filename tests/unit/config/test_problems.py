@@ -527,3 +527,24 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with pytest.raises(ConfigError):
         parse(data, source="f")
+
+
+def test_an_acceptance_of_an_unknown_environment_is_refused() -> None:
+    """It would never count, and nobody would see why."""
+    text = """\
+version: 1
+images: {a: {}}
+accept:
+  - {check: compose/image-latest, environment: prod, reason: known, until: 2999-01-01}
+environments: {production: {}}
+"""
+    with pytest.raises(ConfigError) as caught:
+        parse(text, source="x.yml")
+
+    assert [(one.where.line, one.message, one.fix) for one in caught.value.problems] == [
+        (
+            4,
+            "accept names the environment 'prod', and there is none",
+            "The environments are: production.",
+        )
+    ]

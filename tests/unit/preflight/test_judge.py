@@ -38,7 +38,7 @@ def judged(
         acceptances,
         checks=CHECKS,
         today=today,
-        looked=lambda one: group_of(one) in looked,
+        looked=lambda one: group_of(one.check) in looked,
     )
 
 

@@ -215,6 +215,7 @@ def document_with(name: str, key: str, value: object) -> dict[str, Any]:
             part = part.setdefault(step, [] if isinstance(following, int) else {})
     if name == "acceptance":
         part.update(check="a/b", reason="x", until="2030-12-31")
+        document["environments"] = {"e": {}}  # what an acceptance may be of
     if name == "check" and key not in ("url", "exec"):
         part["url"] = "https://example.com"
     part[key] = value
@@ -377,7 +378,7 @@ VALUES: dict[str, dict[str, Both]] = {
     "acceptance": {
         "check": (["a/b", "compose/image-latest"], [*_NOT_TEXT, "", "a", "A/b", "a/b/c", 1]),
         "subject": LINE,
-        "environment": LINE,
+        "environment": (["e", ""], LINE[1]),
         "reason": FULL_LINE,
         "until": (["2030-12-31"], [*_NOT_TEXT, "", "2030", "2030-1-1", "tomorrow", 20301231]),
     },

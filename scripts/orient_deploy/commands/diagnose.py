@@ -17,7 +17,14 @@ from orient_deploy.commands.planning import split_names
 from orient_deploy.commands.secrets_file import find_checked_out
 from orient_deploy.commands.sync_secrets import GITHUB_API, TOKEN_VARIABLES
 from orient_deploy.config import DEFAULT_PATH
-from orient_deploy.errors import EXIT_FOUND, EXIT_GOOD, InputError, OrientError
+from orient_deploy.errors import (
+    EXIT_FOUND,
+    EXIT_GOOD,
+    EnvironmentLacks,
+    InputError,
+    OrientError,
+    RemoteError,
+)
 from orient_deploy.record import dataclass
 from orient_deploy.symptoms import Matcher, Source, rollback_cures
 from orient_deploy.symptoms.report import (
@@ -192,7 +199,7 @@ def _publish(look: Look, inputs: Inputs, context: Context) -> int:
         annotate = context.log.error if one.entry.stage == "cause" else context.log.warning
         if context.in_actions:  # on a laptop the lines say the same
             annotate(diagnosis_message(one), title=diagnosis_title(one))
-    for failure in look.failures:
+    for failure in look.failures if context.in_actions else ():
         context.log.warning(sentence(str(failure)), title="Diagnose")
     if context.in_actions and not diagnoses:
         context.log.notice(
@@ -252,6 +259,12 @@ def _wanted_run(inputs: Inputs, context: Context, *, is_alone: bool) -> tuple[st
             f"input 'attempt': {inputs.attempt!r} is no number of an attempt",
             "the first is 1",
             "Give the number, or leave 'attempt' out for the latest",
+        )
+    if not text and inputs.attempt:
+        raise InputError(
+            "input 'attempt' is given without a run",
+            "files and containers have no attempts",
+            "Give 'run-id' too, or leave 'attempt' out",
         )
     if not text:
         return "", ""
@@ -342,6 +355,8 @@ def _read_containers(
     if named == ("none",) or not hosts:
         try:
             _ask(look, on_this_machine(context.env), ("docker",), names, project, "")
+        except RemoteError as error:  # of this machine
+            look.failures.append(EnvironmentLacks(error.what, error.why, error.next_step))
         except OrientError as error:
             look.failures.append(error)
         return

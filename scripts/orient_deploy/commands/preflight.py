@@ -315,7 +315,8 @@ def _stacks(run_of: Run, places: Sequence[Environment | None]) -> list[Stack]:
             run_of.remarks.append(f"{name} has no compose files: nothing of them was looked at")
             continue
         compose = compose or Compose.found(run_of.context.env)
-        text = _variables(run_of, place)
+        text = _variables(run_of, place, files)
+        is_read = True
         if text is not None:
             try:
                 _mask(run_of, compose, text, place)
@@ -324,8 +325,8 @@ def _stacks(run_of: Run, places: Sequence[Environment | None]) -> list[Stack]:
                     text.title, error.line, error.why, in_repository=text.in_repository
                 )
                 run_of.findings.append(replace(found, environment=place.name if place else ""))
-                text = None
-        if text is None:
+                text, is_read = None, False
+        if text is None and is_read:
             run_of.remarks.append(
                 f"no file of variables of {name} is at hand: what it would set is not known"
             )
@@ -339,16 +340,18 @@ def _stacks(run_of: Run, places: Sequence[Environment | None]) -> list[Stack]:
     return stacks
 
 
-def _variables(run_of: Run, place: Environment | None) -> EnvText | None:
+def _variables(run_of: Run, place: Environment | None, files: Sequence[str]) -> EnvText | None:
     """The file of variables that the project is to run with, where it can be had.
 
-    The one that is named, else the server's own, else that of this machine.
+    The one that is named, else the server's own, else that of this machine; without an environment
+    the one that Compose itself reads, beside the first of the compose files.
 
     Raises:
         InputError: the one that is named is not there.
     """
     named = run_of.inputs.env_file
-    title = named or (place.secrets.file if place else "")
+    beside = os.path.join(os.path.dirname(files[0]), ".env")
+    title = named or (place.secrets.file if place else beside)
     path = _on_disk(run_of, title)
     text = None if named or place is None else _of_server(run_of, place)
     if text is None and title and (named or os.path.lexists(path)):

@@ -219,6 +219,7 @@ def _refusal(project: Project) -> Iterator[Finding]:
         fix=fix,
         file=file or project.files[0],
         line=line,
+        severity="warning" if "not fetched" in message else None,
     )
 
 
@@ -367,16 +368,18 @@ def _container_names(project: Project) -> Iterator[Finding]:
                 project,
                 "compose/container-name-order",
                 service,
-                f"the service {service} runs in a container called {name}",
+                f"the service {service} runs in a container called "
+                + project.shown(name, service, "container_name"),
                 *("services", service, "container_name"),
             )
     for name, services in sorted(holders.items()):
         if len(services) > 1 and not project.is_made_up(name):
+            shown = project.shown(name, services[-1], "container_name")
             yield _finding(
                 project,
                 "compose/container-name-twice",
-                name,
-                f"{' and '.join(services)} both have the container name {name}",
+                shown,
+                f"{' and '.join(services)} both have the container name {shown}",
                 *("services", services[-1], "container_name"),
             )
 
@@ -408,13 +411,14 @@ def _ports_twice(project: Project) -> Iterator[Finding]:
             same = port.service == other.service
             if same and port == other and not _written_twice(project, port):
                 continue
+            one, two = (project.shown(each, each.service, "ports") for each in (other, port))
             yield _finding(
                 project,
                 "compose/port-twice",
-                f"{port.number}/{port.protocol}",
-                f"{port.service} publishes {other} and {port}"
+                f"{project.shown(port.number, port.service, 'ports')}/{port.protocol}",
+                f"{port.service} publishes {one} and {two}"
                 if same
-                else f"{other.service} publishes {other}, and {port.service} {port}",
+                else f"{other.service} publishes {one}, and {port.service} {two}",
                 *("services", port.service, "ports"),
             )
             break
@@ -439,7 +443,11 @@ def _ports_without_number(project: Project) -> Iterator[Finding]:
         if not targets or one.get("network_mode") == "host":
             continue
         by_variable = [name for name in project.unset if _in_ports(project, service, name)]
-        known = [str(port) for port in targets if not project.is_made_up(port)]
+        known = [
+            project.shown(port, service, "ports")
+            for port in targets
+            if not project.is_made_up(port)
+        ]
         which = f"port {' and '.join(known)}" if known else "ports"
         yield _finding(
             project,
@@ -469,11 +477,12 @@ def _volumes_shared(project: Project) -> Iterator[Finding]:
         services = sorted({one.service for one in those})
         servers = [one for one in services if _is_database(project.services[one])]
         if len(servers) > 1:
+            shown = project.shown(source, servers[-1], "volumes")
             yield _finding(
                 project,
                 "compose/volume-shared",
-                source,
-                f"{' and '.join(servers)} both keep their data in {source}",
+                shown,
+                f"{' and '.join(servers)} both keep their data in {shown}",
                 *("services", servers[-1], "volumes"),
             )
 
@@ -509,6 +518,7 @@ def _images(project: Project, around: Surroundings) -> Iterator[Finding]:
         if project.is_made_up(image):
             continue
         path = ("services", service, "image")
+        shown = f"{service} runs {project.shown(name, service, 'image')}"
         if last.endswith(":") or last.startswith(":"):
             yield _finding(
                 project,
@@ -518,18 +528,9 @@ def _images(project: Project, around: Surroundings) -> Iterator[Finding]:
                 *path,
             )
         elif ":" not in last:
-            yield _finding(
-                project, "compose/image-untagged", service, f"{service} runs {_safe(name)}", *path
-            )
+            yield _finding(project, "compose/image-untagged", service, shown, *path)
         elif last.endswith(":latest"):
-            yield _finding(
-                project, "compose/image-latest", service, f"{service} runs {_safe(name)}", *path
-            )
-
-
-def _safe(image: str) -> str:
-    """An image's name as it can be shown: it may come of a variable."""
-    return image if re.fullmatch(r"[a-z0-9._/:-]{1,200}", image) else "an image"
+            yield _finding(project, "compose/image-latest", service, shown, *path)
 
 
 # --- health

@@ -123,7 +123,11 @@ CHECKS = (
     ),
 )
 
-_JWT = re.compile(r"(?:.*_)?JWT_?(?:SECRET|KEY)(?:_[A-Z0-9]+)?")
+# What follows the name is whose secret it is; `_FILE` or `_EXPIRES_IN` makes another thing of it.
+_JWT = re.compile(
+    r"(?:.*_)?JWT_?(?:SECRET|KEY)"
+    r"(?:_(?:STAGING|STAGE|PRODUCTION|PROD|DEVELOPMENT|DEV|TEST|OLD|NEW|PREVIOUS|\d{1,3}))?"
+)
 _PLACEHOLDER_MAX = 100  # no template has more
 _JWT_MIN = 32  # RFC 7518, 3.2: a key of HMAC-SHA256 has at least 256 bits
 _PLACEHOLDER = re.compile(
@@ -243,7 +247,9 @@ def _required(given: Given, wanted: Wanted) -> Iterator[Finding]:
 
 
 def _lengths(given: Given, wanted: Wanted) -> Iterator[Finding]:
-    least = {name: _JWT_MIN for name in given.values if _JWT.fullmatch(name)}
+    suffixes = {*wanted.suffixes, wanted.secrets.suffix}
+    plain = {name: {name, *map(name.removesuffix, suffixes)} for name in given.values}
+    least = {name: _JWT_MIN for name in plain if any(map(_JWT.fullmatch, plain[name]))}
     least.update(wanted.secrets.min_length)
     for name, length in sorted(least.items()):
         value = given.values.get(name)
@@ -299,16 +305,22 @@ def _databases(given: Given, wanted: Wanted) -> Iterator[Finding]:
             ("password", "POSTGRES_PASSWORD", unquote(parts.password or ""), ""),
             ("database", "POSTGRES_DB", parts.path.strip("/"), str(made.get("POSTGRES_USER", ""))),
         )
+        wrong = []
         for word, variable, text, default in pairs:
             expected = str(made.get(variable) or default).replace("$$", "$")
             if expected and text and text != expected:
-                yield _finding(
-                    given,
-                    "environment/database-mismatch",
-                    name,
-                    f"{name} in {given.title} names another {word} than {variable} of the service "
-                    f"{host}",
-                )
+                wrong.append((word, variable))
+        # Another role, with a password of its own, is one that was made later.
+        if {"user", "password"} <= {word for word, _ in wrong}:
+            continue
+        for word, variable in wrong:
+            yield _finding(
+                given,
+                "environment/database-mismatch",
+                name,
+                f"{name} in {given.title} names another {word} than {variable} of the service "
+                f"{host}",
+            )
 
 
 def _callbacks(given: Given, wanted: Wanted) -> Iterator[Finding]:

@@ -93,11 +93,12 @@ def _shared_names(one: Stack, other: Stack) -> Iterator[Finding]:
         container = str(service.get("container_name") or "")
         if container in taken and not one.project.is_made_up(container):
             file, line = one.project.places.of("services", name, "container_name")
+            shown = one.project.shown(container, name, "container_name")
             yield Finding(
                 check="compose/stack-container-name",
-                subject=container,
+                subject=shown,
                 message=f"{name} of {one.name} and {taken[container]} of {other.name} are both "
-                f"called {container}",
+                f"called {shown}",
                 file=file,
                 line=line,
             )
@@ -109,12 +110,15 @@ def _shared_ports(one: Stack, other: Stack) -> Iterator[Finding]:
         taken = next((two for two in theirs if port.overlaps(two)), None)
         if taken and not one.project.is_made_up(port.number):
             file, line = one.project.places.of("services", port.service, "ports")
+            number = one.project.shown(port.number, port.service, "ports")
+            ours = one.project.shown(port, port.service, "ports")
+            theirs_shown = other.project.shown(taken, taken.service, "ports")
             yield Finding(
                 check="compose/stack-port",
-                subject=f"{port.number}/{port.protocol}",
-                message=f"{port.service} of {one.name} publishes {port}, and {taken.service} of "
-                f"{other.name} {taken}",
-                fix=f"Write `ports: !override` with another port than {port.number} for "
+                subject=f"{number}/{port.protocol}",
+                message=f"{port.service} of {one.name} publishes {ours}, and {taken.service} of "
+                f"{other.name} {theirs_shown}",
+                fix=f"Write `ports: !override` with another port than {number} for "
                 f"{port.service} in {one.project.files[-1]}, or take {port.service} out of "
                 f"{one.name}.",
                 file=file,
@@ -133,11 +137,12 @@ def _shared_data(one: Stack, other: Stack) -> Iterator[Finding]:
         told.add(source)
         is_database = mount.is_database and taken.is_database
         file, line = one.project.places.of("services", mount.service, "volumes")
+        shown = one.project.shown(source, mount.service, "volumes")
         yield Finding(
             check="compose/stack-volume",
-            subject=source,
+            subject=shown,
             message=f"{mount.service} of {one.name} and {taken.service} of {other.name} both have "
-            f"{source}" + (", the data of a database" if is_database else ""),
+            f"{shown}" + (", the data of a database" if is_database else ""),
             file=file,
             line=line,
             severity=None if is_database else "warning",

@@ -327,8 +327,6 @@ class Copy:
         if name in known or _NEWER_DIRECTIVE.match(name):
             return None
         near = get_close_matches(name, known, 1, 0.85)
-        if not near and not _OTHER_MODULE.match(name):
-            return None
         message = f'unknown directive "{name}"'
         refusal = self._refusal(message, path, line, f"nginx {nginx.version}")
         return replace(refusal, near=near[0] if near and not _OTHER_MODULE.match(name) else "")

@@ -23,8 +23,8 @@ class Places:
         self.broken = ("", 0)  # the first text that is no YAML, and its line
         self._roots: list[tuple[str, yaml.Node | None]] = []
         for name, text in texts.items():
-            root, line = _root(text)
-            self._roots.append((name, root))
+            roots, line = _roots(text)
+            self._roots += [(name, root) for root in roots]
             if line and not self.broken[0]:
                 self.broken = (name, line)
 
@@ -44,7 +44,8 @@ class Places:
 
     def files_with(self, *path: str | int) -> tuple[str, ...]:
         """The files that say it themselves."""
-        return tuple(name for name, root in self._roots if _walk(root, path)[0] == len(path))
+        found = [name for name, root in self._roots if _walk(root, path)[0] == len(path)]
+        return tuple(dict.fromkeys(found))
 
     def text_of(self, *path: str | int) -> str:
         """The last scalar that is written there, references and all; '' for none."""
@@ -56,20 +57,22 @@ class Places:
 
     def keys(self, name: str, *path: str | int) -> tuple[str, ...]:
         """The keys of a mapping in the file `name`."""
-        node = next((_node(root, path) for one, root in self._roots if one == name), None)
-        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        nodes = [_node(root, path) for one, root in self._roots if one == name]
+        pairs = [pair for one in nodes if isinstance(one, yaml.MappingNode) for pair in one.value]
         return tuple(key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode))
 
 
-def _root(text: bytes) -> tuple[yaml.Node | None, int]:
-    """The first document (several in a file are rare), or the line at fault."""
+def _roots(text: bytes) -> tuple[list[yaml.Node], int]:
+    """The documents of a text, which Compose merges in their order, or the line at fault."""
     try:
-        return next(iter(yaml.compose_all(text, Loader=yaml.SafeLoader)), None), 0
+        return list(yaml.compose_all(text, Loader=yaml.SafeLoader)), 0
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return None, mark.line + 1 if mark else 1
+        if error.context_mark and "quoted scalar" in (error.context or ""):
+            mark = error.context_mark  # the quote that nothing closes
+        return [], mark.line + 1 if mark else 1
     except (yaml.YAMLError, ValueError, RecursionError):
-        return None, 1
+        return [], 1
 
 
 def _walk(root: yaml.Node | None, path: Sequence[str | int]) -> tuple[int, int]:

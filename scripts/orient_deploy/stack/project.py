@@ -70,12 +70,42 @@ _REFUSALS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("services", "{0}", "container_name"),
     ),
     (r"dependency cycle detected", "its services depend on each other in a circle", ()),
+    (
+        r"error while interpolating services\.([\w-]+)\.([\w.-]+): failed to cast",
+        "{1} of the service {0} has a value of another kind",
+        ("services", "{0}", "{1}"),
+    ),
+    (
+        r"'services\[([\w.-]+)\]\.([\w.-]+)'",
+        "{1} of the service {0} has a value that Compose does not understand",
+        ("services", "{0}", "{1}"),
+    ),
+    (
+        r"services\.([\w-]+)\.([\w.-]+) '[^']*' does not match pattern",
+        "{1} of the service {0} is not of the form that it must have",
+        ("services", "{0}", "{1}"),
+    ),
+    (r"include cycle detected", "its files include each other in a circle", ("include",)),
+    (
+        r"(?:git|oci) remote resource is disabled|failed to (?:access repository|clone|fetch)"
+        r"|failed to resolve remote",
+        "what it includes from elsewhere is not fetched here, so nothing is known of the project",
+        ("include",),
+    ),
     (r"Invalid (?:hostPort|containerPort|ip address)", "a port is no port", ()),
     (r"mapping key .{1,200} already defined", "a key stands twice", ()),
     (r"empty compose file", "a file is empty", ()),
     (r"cannot unmarshal|unmarshal errors", "a file is no mapping of services", ()),
-    (r"did not find expected|could not find expected|found character", "a file is no YAML", ()),
-    (r"no such file or directory", "a file that it includes or extends is not there", ()),
+    (
+        r"did not find expected|could not find expected|yaml: (?:line \d+: )?found ",
+        "a file is no YAML",
+        (),
+    ),
+    (
+        r"no such file or directory",
+        "a file that it includes or extends is not there",
+        ("include",),
+    ),
 )
 # Of these no value is the cause.
 _SURE = tuple(one for one in _REFUSALS if "neither an image" in one[0] or "depends on" in one[0])
@@ -144,6 +174,20 @@ class Project:
     def is_made_up(self, value: object) -> bool:
         """Whether a value that nobody knows is in it."""
         return any(one in str(value) for one in self.stand_ins)
+
+    def shown(self, value: object, service: str, key: str) -> str:
+        """What a service's key says, as it can be shown: where a variable says it, the compose
+        file's own words.
+
+        A value that stands in the compose files too, as a default does, is one of theirs.
+        """
+        written = (self.raw_services.get(service) or {}).get(key)
+        names = references(written)
+        if not names or any(str(value) in text for _, text in texts(written)):
+            return str(value)
+        if isinstance(written, str):
+            return written
+        return " or ".join(f"${{{name}}}" for name in names)
 
     def place_of(self, name: str) -> tuple[str, int]:
         """File and line of the first reference to a variable; else the first file."""
@@ -306,6 +350,9 @@ def _refusal(err: bytes, known: str, places: Places) -> tuple[str, tuple[str, in
             groups = found.groups()
             steps = [step for one in path for step in one.format(*groups).split(".")]
             at = places.of(*steps) if steps else places.broken
+            line = re.search(r"\bline (\d{1,7}): ", told)
+            if not at[1] and line and len(places.files) == 1:
+                at = (places.files[0], int(line[1]))  # of what only Compose calls wrong
             return phrase.format(*groups), at
     return _OTHERWISE, ("", 0)
 

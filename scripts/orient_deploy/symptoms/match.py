@@ -45,7 +45,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,100}")  # of a service or a con
 _NUMBERED = re.compile(r"(.{1,100})[-_][0-9]{1,4}")
 
 _CREDENTIALS = re.compile(r"(://)[^\s@]{1,200}@")
+# The same without a scheme, in front of a host; `name:tag@sha256:…` is an image.
+_LOGIN = re.compile(r"(?<![^\s\"'(\[=,])[^\s@/\"']{1,100}:[^\s@\"']{1,200}@(?!sha256:)")
 _ASSIGNED = re.compile(r"([A-Za-z0-9_.-]{1,100}=)[^\s&]{1,300}")
+# `password: x`, as YAML, JSON and sentences have it.
+_TOLD = re.compile(
+    r"((?:passw(?:or)?d|passphrase|pwd|secret|token|api[-_ ]?key|credentials?)[\"']?\s?:\s?[\"']?)"
+    r"[^\s\"',;]{1,300}",
+    re.IGNORECASE,
+)
 _OPAQUE = re.compile(r"(?<!sha256:)(?<![A-Za-z0-9_+=-])[A-Za-z0-9_+=-]{20,}(?![A-Za-z0-9_+=-])")
 _TOKEN = re.compile(
     r"\b(?:gh[a-z]_|github_pat_|xox[a-z]-|xapp-|sk-|npm_|AKIA|eyJ)[A-Za-z0-9_.-]{4,300}"
@@ -283,6 +291,8 @@ def without_secrets(text: str) -> str:
     'postgres://…@db/bot?key=…'
     """
     text = _CREDENTIALS.sub(r"\1…@", text)
+    text = _LOGIN.sub("…@", text)
+    text = _TOLD.sub(r"\1…", text)
     text = _ASSIGNED.sub(r"\1…", text)
     text = _TOKEN.sub("…", text)
     return _OPAQUE.sub(lambda run: "…" if _is_opaque(run[0]) else run[0], text)

@@ -37,6 +37,7 @@ KINDS: dict[str, frozenset[str] | None] = {
     "path": frozenset(_WORD + "@./-+~:*?"),
 }
 _NOT_IN_A_WORD = frozenset(" \t\"'`\\")
+_IN_FRONT = frozenset(" \t\"'`([{<|>")  # of a word that begins a signature; else it is a piece
 _PIECE = re.compile(r"\{\{|\}\}|\{(?P<name>\*|[a-z][a-z-]*)(?::(?P<kind>[a-z]+))?\}|[^{}]+")
 _ENDS = ("\\n", '",', '"}')  # of a text inside a line of JSON
 _TRAILING = ".,:;)"  # what a sentence puts behind a word
@@ -153,7 +154,7 @@ class Signature:
         start = at
         if self.before:
             start = self.before.run_back(line, at)
-            if start == at:
+            if start == at or (start and line[start - 1] not in _IN_FRONT):
                 return None
             taken.append((self.before.name, line[start:at]))
         if self.at_start and start:

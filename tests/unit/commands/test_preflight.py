@@ -238,6 +238,19 @@ def test_a_project_without_a_configuration_is_looked_at(tmp_path: Path) -> None:
     ]
 
 
+def test_the_variables_beside_the_compose_file_are_read_as_compose_does(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    (project.folder / ".github/orient-deploy.yml").unlink()
+    project.write("compose.yaml", "services: {a: {image: 'nginx:${TAG}', command: '$NONE'}}\n")
+    project.write(".env", "TAG=latest\n")
+
+    done = project.run("--checks=compose")
+
+    assert "compose/image-latest" in done.stdout and "nginx:${TAG}" in done.stdout
+    assert "NONE is not set in .env" in done.stdout
+    assert "is at hand" not in done.stdout
+
+
 def test_servers_without_an_environment_are_not_passed_over(tmp_path: Path) -> None:
     """A green run would say that they were looked at."""
     project = Project(tmp_path)
@@ -337,6 +350,7 @@ def test_a_file_that_compose_does_not_read_is_a_finding(
     assert found[0] == ("environment/unreadable", line)
     assert [check for check, _ in found[1:]] == ["compose/image-untagged"] * 2
     assert done.code == 1 and CANARY not in done.stdout + done.stderr
+    assert "of variables of production is at hand" not in project.run().stdout
 
 
 # --- on a runner

@@ -395,3 +395,66 @@ def test_a_finding_shows_no_value(compose: Compose, tmp_path: Path) -> None:
 
     assert canary not in repr(found) and canary not in repr(project)
     assert found
+
+
+def test_what_a_variable_says_is_not_shown(compose: Compose, tmp_path: Path) -> None:
+    data = "    volumes: ['${DATA}:/var/lib/postgresql/data']"
+    files = one(
+        service("a", data, "    ports: ['${PORT}:80']", image="postgres:${TAG}")
+        + service("b", data, "    ports: ['${PORT}:81']", image="${REGISTRY}/postgres")
+    )
+    env = "DATA=/srv/zx81\nPORT=8081\nTAG=latest\nREGISTRY=zx81.example\n"
+
+    found = check_project(project_of(compose, tmp_path, files, env), Surroundings())
+
+    assert {(one.check, one.subject) for one in found} == {
+        ("compose/port-twice", "${PORT}/tcp"),
+        ("compose/volume-shared", "${DATA}"),
+        ("compose/image-latest", "a"),
+        ("compose/image-untagged", "b"),
+    }
+    shown = repr([(each.subject, each.message, each.fix) for each in found])
+    assert "zx81" not in shown and "8081" not in shown
+    assert "a runs postgres:${TAG}" in shown and "b runs ${REGISTRY}/postgres" in shown
+
+
+REFUSED = {
+    "a-mapping": ("    ports: {a: b}", 4, "ports of the service web must be a"),
+    "no-flag": ("    privileged: sometimes", 4, "privileged of the service web"),
+    "no-size": ("    mem_limit: 12parsecs", 4, "mem_limit of the service web"),
+    "no-duration": ("    healthcheck:\n      test: x\n      interval: soon", 6, "interval"),
+    "no-number": ("    deploy: {resources: {limits: {cpus: many}}}", 4, "deploy.resources"),
+    "an-open-quote": ("    labels:\n      a: 'b\n      c: d", 5, "no YAML"),
+    "a-tab": ("\tports: []", 4, "a file is no YAML"),
+    "a-key-twice": ("    ports: []\n    ports: []", 5, "a key stands twice"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_compose_refuses_has_its_line(name: str, compose: Compose, tmp_path: Path) -> None:
+    text, line, words = REFUSED[name]
+    files = {"compose.yml": f"services:\n  web:\n    image: nginx:1\n{text}\n"}
+
+    (found,) = check_project(project_of(compose, tmp_path, files), Surroundings())
+
+    assert (found.check, found.file, found.line) == ("compose/invalid", "compose.yml", line)
+    assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("[compose.yml]", "include each other in a circle", id="itself"),
+        pytest.param("[none.yml]", "is not there", id="nothing"),
+        pytest.param("['https://127.0.0.1:9/a/b.git']", "is not fetched here", id="remote"),
+    ],
+)
+def test_an_include_that_fails_is_told(
+    text: str, words: str, compose: Compose, tmp_path: Path
+) -> None:
+    files = {"compose.yml": f"services: {{web: {{image: 'nginx:1'}}}}\ninclude: {text}\n"}
+
+    (found,) = check_project(project_of(compose, tmp_path, files), Surroundings())
+
+    assert (found.check, found.line) == ("compose/invalid", 2)
+    assert words in found.message

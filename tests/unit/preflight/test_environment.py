@@ -53,6 +53,18 @@ class Case:
 
 CASES = {
     "nothing": Case(values={}),
+    "near a secret of JWT": Case(
+        values={
+            "JWT_SECRET_FILE": "/run/secrets/jwt",
+            "JWT_SECRET_ROTATION": "30d",
+            "JWT_KEY_ID": "k1",
+            "JWT_SECRET_EXPIRES_IN": "1h",
+        },
+    ),
+    "another role": Case(
+        values={"DATABASE_URL": "postgresql://reader:other@postgres:5432/reports"},
+        with_project=True,
+    ),
     # --- required
     "missing": Case(
         values={"B": "1"},

@@ -120,3 +120,26 @@ def test_values_that_nobody_knows_are_not_compared(compose: Compose, tmp_path: P
 
 def test_every_check_has_a_case() -> None:
     assert {one.id for one in CHECKS} == {check for check, _ in ALL} | {"compose/stack-project"}
+
+
+def test_what_a_variable_says_is_not_shown(compose: Compose, tmp_path: Path) -> None:
+    """The compose file's own words are: `${DATA}`, or the names where there are several."""
+    overlay = """\
+services:
+  postgres: {ports: !override ['${PORT}:1'], volumes: !override ['${DATA}:/var/lib/mysql']}
+  dashboard: {container_name: '${NAME}', ports: !override ['${ONE:-4098}:1'], volumes: []}
+volumes: {cache: {name: other}}
+"""
+    data = os.path.realpath(tmp_path / "data/postgres")
+    env = f"PORT=5432\nDATA={data}\nNAME=orienter-dashboard\nONE=4098\n"
+
+    found = neighbours(compose, tmp_path, overlay, env=env)
+
+    assert told(found) == {
+        ("compose/stack-container-name", "${NAME}"),
+        ("compose/stack-port", "${PORT}/tcp"),
+        ("compose/stack-port", "4098/tcp"),  # the compose file says it too
+        ("compose/stack-volume", "${DATA}"),
+    }
+    shown = " ".join(one.message + one.fix for one in found if one.subject != "4098/tcp")
+    assert data not in shown and "publishes ${PORT}" in shown

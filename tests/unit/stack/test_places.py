@@ -54,6 +54,7 @@ def test_the_files_that_say_it_are_told() -> None:
     ("text", "line"),
     [
         pytest.param(b"a: [", 1, id="open"),
+        pytest.param(b"a: 1\nb: 'open\nc: 1\nd: 2\n", 2, id="an-open-quote"),
         pytest.param(b"a: 1\nb: *gone\n", 2, id="an-unknown-alias"),
         pytest.param(b"\xff\xfe\x00", 1, id="no-text"),
         pytest.param(b"", 0, id="empty"),
@@ -72,3 +73,11 @@ def test_any_bytes_have_places(text: bytes, path: list[str | int]) -> None:
     file, line = Places({"a": text}).of(*path)
 
     assert line <= text.count(b"\n") + text.count(b"\r") + 3 and bool(file) == bool(line)
+
+
+def test_a_later_document_has_places_too() -> None:
+    places = Places({"a.yml": A + b"---\n" + B})
+
+    assert places.of("services", "web", "ports") == ("a.yml", 13)
+    assert places.files_with("services", "web") == ("a.yml",)
+    assert places.keys("a.yml", "services", "web") == ("<<", "image", "ports", "ports")

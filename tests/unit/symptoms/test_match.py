@@ -244,15 +244,15 @@ def test_a_rollback_cures_when_it_cures_every_cause(log: bytes, expected: bool |
         pytest.param(f"no such service: {SECRET}1", id="captured"),
         pytest.param(f"no such service: postgres://u:{SECRET}@db/x", id="in-an-address"),
         pytest.param(f'Missing script: "KEY={SECRET}"', id="assigned"),
+        pytest.param(f'Missing script: "password: {SECRET}"', id="said"),
+        pytest.param(f"getaddrinfo ENOTFOUND u:{SECRET}@db", id="in-front-of-a-host"),
+        pytest.param(f'Missing script: "u:{SECRET}@db"', id="a-login"),
         pytest.param("No such image: ghp_0123456789abcdef", id="token"),
         pytest.param("no such service: 0b2f1c3e-ghp_-4d5e-6f70-8192a3b4c5d6", id="uuid"),
     ],
 )
 def test_what_looks_like_a_secret_is_not_shown(line: str) -> None:
-    told = found(line.encode())
-
-    assert told
-    for one in told:
+    for one in found(line.encode()):
         shown = repr(one) + one.title + one.cause + one.fix + one.command
         assert leaks(SECRET, shown) == []
         assert "ghp_" not in shown
@@ -273,6 +273,28 @@ def test_what_looks_like_a_secret_is_not_shown(line: str) -> None:
 )
 def test_what_people_named_is_shown(text: str) -> None:
     assert without_secrets(text) == text
+
+
+BEGUN = [
+    signature
+    for entry in CATALOGUE.entries
+    for signature in entry.signatures
+    if signature.before is not None and signature.before.name
+]
+
+
+@pytest.mark.parametrize("signature", BEGUN, ids=[one.text[:40] for one in BEGUN])
+def test_a_name_does_not_begin_inside_of_a_word(signature: Signature) -> None:
+    """What stands in front of it would be left out, and a piece of a secret shown as a name."""
+    words = signature.text.lstrip("^")
+    line = words[words.index("}") + 1 :]
+    for number in ("{length:number}", "{code:number}"):
+        line = line.replace(number, "137")
+
+    whole, piece = signature.find(f"NAME{line}"), signature.find(f"hunter2!NAME{line}")
+
+    assert whole and whole.captures[0][1] == "NAME"
+    assert piece is None or piece.captures[0][1] != "NAME"
 
 
 @given(st.text(alphabet="abc$`;|&<>(){}\"'\\ \n-=@/:.", min_size=1, max_size=40))

@@ -30,6 +30,7 @@ EDGES = {
     "buildx": {"plan.report", "registry.manifest", "registry.reference"},
     "config": set(),
     "github": set(),
+    "health": {"plan.report", "plan.wording"},
     "history": {"runner.event"},
     "inputs": {"config.model"},
     "plan": {
@@ -57,11 +58,21 @@ TYPES = {
     "preflight": {"config.model", "inputs.reads", "server.host_facts", "stack.nginx"},
     "plan": {"github.model", "inputs.images", "inputs.reads", "inputs.tree", "runner"},
 }
-PURE = ("inputs", "plan", "preflight", "symptoms")
+PURE = ("health", "inputs", "plan", "preflight", "symptoms")
 # All that the pure rooms import besides: nothing that touches files, processes or networks.
 HARMLESS = {
     *("__future__", "bisect", "collections", "collections.abc", "dataclasses", "difflib"),
-    *("functools", "hashlib", "itertools", "json", "os.path.commonprefix", "re", "shlex", "typing"),
+    *(
+        "functools",
+        "hashlib",
+        "itertools",
+        "json",
+        "os.path.commonprefix",
+        "re",
+        "shlex",
+        "types",
+        "typing",
+    ),
     "urllib.parse",
     *("pathspec.pattern", "pathspec.util", "yaml"),
     *("posixpath.basename", "posixpath.dirname", "posixpath.join", "posixpath.normpath"),

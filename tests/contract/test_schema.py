@@ -216,7 +216,7 @@ def document_with(name: str, key: str, value: object) -> dict[str, Any]:
     if name == "acceptance":
         part.update(check="a/b", reason="x", until="2030-12-31")
         document["environments"] = {"e": {}}  # what an acceptance may be of
-    if name == "check" and key not in ("url", "exec"):
+    if name == "check" and key not in ("url", "tcp", "exec"):
         part["url"] = "https://example.com"
     part[key] = value
     return document
@@ -355,13 +355,26 @@ VALUES: dict[str, dict[str, Both]] = {
         "workflow-run": BOOLEAN,
         "repository-dispatch": BOOLEAN,
     },
-    "service": {"reload": TEXT, "budget": NUMBER, "stable": NUMBER},
+    "service": {"reload": TEXT, "budget": NUMBER, "stable": NUMBER, "optional": BOOLEAN},
     "check": {
         "service": LINE,
         "url": (["http://a", "https://a/b?c=d"], [*_NOT_TEXT, "", "a", "ftp://a", "http://", 1]),
+        "tcp": (
+            ["db:5432", "[::1]:80", "a.b-c:1"],
+            [*_NOT_TEXT, "", "db", ":80", "a b:1", "::1:80"],
+        ),
         "exec": (["x", "a\nb", 1, True], [*_NOT_TEXT, ""]),
+        "ask-from": (["runner", "host"], [*_NOT_TEXT, "", "server", True]),
         "follow": (["x", "", 1, "a(b)"], [*_NOT_TEXT, "a\nb"]),
         "content-type": LINE,
+        "status": ([100, 200, 599], [None, 99, 600, "200", 200.5, True, [], {}]),
+        "body": LINE,
+        "json": mapping_of(LINE, "a.b"),
+        "headers": mapping_of(LINE, "X-a"),
+        "assets": BOOLEAN,
+        "redirects": ([0, 20], [None, -1, 21, "1", True, [], {}]),
+        "ip": (["any", "ipv4", "ipv6"], [*_NOT_TEXT, "", "4", True]),
+        "tls-days": ([0, 14, 1000], [None, -1, 1001, "1", True, [], {}]),
     },
     "hooks": {"before-apply": TEXT, "after-good": TEXT, "after-rollback": TEXT},
     "secrets": {

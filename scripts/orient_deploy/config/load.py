@@ -671,15 +671,37 @@ DEPLOY_EVENTS: dict[str, Reader] = {
     "repository-dispatch": _boolean,
 }
 
-SERVICE: dict[str, Reader] = {"reload": _any_text, "budget": _number, "stable": _number}
+SERVICE: dict[str, Reader] = {
+    "reload": _any_text,
+    "budget": _number,
+    "stable": _number,
+    "optional": _boolean,
+}
+_JSON_PATH = re.compile(r"[^\s.]+(?:\.[^\s.]+)*")
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 CHECK: dict[str, Reader] = {
     "service": _line,
     "url": _like(r"https?://[^\s/?#]+\S*", "an address that begins with https:// or http://"),
+    "tcp": _like(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", "an address like host:port"),
     "exec": _some_text,
+    "ask-from": _one_of("runner", "host"),
     "follow": _expression,
     "content-type": _line,
+    "status": _whole_number(100, 599),
+    "body": _line,
+    "json": _map_of(_line, _JSON_PATH, "the keys on the way, joined by dots", "{status: ok}"),
+    "headers": _map_of(_line, _HEADER, "letters, digits and '-'", "{x-frame-options: DENY}"),
+    "assets": _boolean,
+    "redirects": _whole_number(0, 20),
+    "ip": _one_of("any", "ipv4", "ipv6"),
+    "tls-days": _whole_number(0, 1000),
 }
+# What belongs to a `url` alone.
+_OF_URL = (
+    *("follow", "content-type", "status", "body", "json", "headers", "assets", "redirects"),
+    *("tls-days",),
+)
 
 HOOKS: dict[str, Reader] = {
     "before-apply": _any_text,
@@ -760,6 +782,7 @@ def _services(reading: _Reading, node: Node, name: str) -> tuple[Service, ...]:
                 reload=fields.get("reload", ""),
                 budget_s=fields.get("budget"),
                 stable_s=fields.get("stable"),
+                optional=fields.get("optional", False),
             )
         )
     return tuple(found)
@@ -775,14 +798,20 @@ def _checks(reading: _Reading, node: Node, name: str) -> tuple[Check, ...]:
         check = Check(name=text, **_fields(reading, value, f"{name}.{text}", CHECK))
         if len(reading.problems) > before:
             continue
-        if bool(check.url) == bool(check.exec):
-            both = "both url and exec" if check.url else "neither url nor exec"
-            reading.refuse(key, f"{name}.{text} has {both}", "Give it exactly one of them.")
-        elif check.exec and (check.follow or check.content_type):
+        kinds = [kind for kind in ("url", "tcp", "exec") if getattr(check, kind)]
+        given = {each.text for each, _ in value.pairs} if isinstance(value, Pairs) else set()
+        foreign = [one for one in _OF_URL if one in given]
+        if kinds == ["exec"]:
+            foreign += [one for one in ("ask-from", "ip") if one in given]
+        if len(kinds) != 1:
+            said = f"both {' and '.join(kinds)}" if kinds else "neither url nor tcp nor exec"
+            reading.refuse(key, f"{name}.{text} has {said}", "Give it exactly one of them.")
+        elif kinds != ["url"] and foreign:
             reading.refuse(
                 key,
-                f"{name}.{text} has exec, and follow and content-type belong to url",
-                "Remove them, or probe a url.",
+                f"{name}.{text} has {kinds[0]}, and {' and '.join(foreign)} "
+                f"belong{'s' if len(foreign) == 1 else ''} to another kind of check",
+                "Remove what does not belong to it.",
             )
         found.append(check)
     return tuple(found)

@@ -85,18 +85,29 @@ class Service:
     reload: str = ""  # command inside the container; empty: recreate instead
     budget_s: float | None = None
     stable_s: float | None = None
+    optional: bool = False  # it may be missing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A probe of a deployed service: `url` or `exec`, never both."""
+    """A probe of a deployed service: one of `url`, `tcp` and `exec`."""
 
     name: str
     service: str = ""
     url: str = ""
+    tcp: str = ""  # host:port
     exec: str = ""
+    ask_from: Literal["runner", "host"] = "runner"
     follow: str = ""
     content_type: str = ""
+    status: int | None = None  # None: any of 200 to 299
+    body: str = ""
+    json: tuple[tuple[str, str], ...] = ()  # dotted path and value as text, sorted by path
+    headers: tuple[tuple[str, str], ...] = ()  # name and what it holds, sorted by name
+    assets: bool = False
+    redirects: int = 5
+    ip: Literal["any", "ipv4", "ipv6"] = "any"
+    tls_days: int = 14
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -151,7 +151,7 @@ def refusal(text: str | bytes) -> str:
         ),
         pytest.param(
             PLACE + "{checks: {a: {service: x}, b: {url: 'http://h', exec: y}}}",
-            "4:25: environments.production.checks.a has neither url nor exec. "
+            "4:25: environments.production.checks.a has neither url nor tcp nor exec. "
             "Give it exactly one of them.\n"
             "4:42: environments.production.checks.b has both url and exec. "
             "Give it exactly one of them.",
@@ -159,8 +159,8 @@ def refusal(text: str | bytes) -> str:
         ),
         pytest.param(
             PLACE + "{checks: {a: {exec: x, follow: y}}}",
-            "4:25: environments.production.checks.a has exec, and follow and content-type "
-            "belong to url. Remove them, or probe a url.",
+            "4:25: environments.production.checks.a has exec, and follow belongs to another "
+            "kind of check. Remove what does not belong to it.",
             id="exec-that-follows",
         ),
         pytest.param(

@@ -8,13 +8,16 @@
     └── BuildFailed           5     an image was not built: its Dockerfile, or the time limit
 
 Only `orient_deploy.commands.main` catches them. Whatever else is raised is our fault: exit 70.
-A check that found something is a result, not an error: exit 1.
+A check that found something is a result, not an error: exit 1. So is a verdict: a deploy that is
+not well, exit 5, and one of which nobody could see enough, exit 8.
 """
 
 from __future__ import annotations
 
 EXIT_GOOD = 0
 EXIT_FOUND = 1
+EXIT_FAILED = 5
+EXIT_INCONCLUSIVE = 8
 EXIT_OUR_FAULT = 70
 
 

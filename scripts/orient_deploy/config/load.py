@@ -799,7 +799,8 @@ def _checks(reading: _Reading, node: Node, name: str) -> tuple[Check, ...]:
         if len(reading.problems) > before:
             continue
         kinds = [kind for kind in ("url", "tcp", "exec") if getattr(check, kind)]
-        given = {each.text for each, _ in value.pairs} if isinstance(value, Pairs) else set()
+        pairs = value.pairs if isinstance(value, Pairs) else ()
+        given = {each.text for each, _ in pairs if isinstance(each, Text)}
         foreign = [one for one in _OF_URL if one in given]
         if kinds == ["exec"]:
             foreign += [one for one in ("ask-from", "ip") if one in given]

@@ -112,7 +112,8 @@ class Verification:
             (one for one in those if one.state in ("failed", "timeout")),
             key=lambda one: (one.state != "failed", one.history[-1].at_s),
         )
-        old = [one for one in bad if self.expected.before.get(one.name) == one.reason]
+        before = self.expected.before
+        old = [one for one in bad if one.name in before and _same(before[one.name], one.reason)]
         new = [one for one in bad if one not in old]
         unclear = [
             one
@@ -136,7 +137,11 @@ class Verification:
 
     def faults(self) -> dict[str, str]:
         """What is not well by now: name -> reason. For the next verification to know."""
-        return {one.name: one.reason for one in self.watched.values() if one.state not in GOOD}
+        return {
+            one.name: one.reason
+            for one in self.watched.values()
+            if one.state not in GOOD and one.reason not in ("", "starting")
+        }
 
     # --- what there is
 
@@ -212,6 +217,19 @@ class Verification:
             return self.expected.cap_s
         longest = max((one.budget_s for one in self.watched.values()), default=0.0)
         return max(CAP_S, longest + CAP_MARGIN_S, self.expected.watch_s + CAP_MARGIN_S)
+
+
+# A short look finds one of these where a longer one finds another.
+_CRASHES = frozenset({"restarting", "crash-loop", "exited", "restarted"})
+
+
+def _same(before: str, now: str) -> bool:
+    """Whether it is the same fault.
+
+    >>> _same("restarting", "crash-loop"), _same("status", "exited")
+    (True, False)
+    """
+    return before == now or {before, now} <= _CRASHES
 
 
 def _seconds(text: str | None) -> float | None:

@@ -29,6 +29,7 @@ EDGES = {
     },
     "buildx": {"plan.report", "registry.manifest", "registry.reference"},
     "config": set(),
+    "engine": {"health.observation"},
     "github": set(),
     "health": {"plan.report", "plan.wording"},
     "history": {"runner.event"},
@@ -43,6 +44,7 @@ EDGES = {
         *("plan.report", "plan.wording"),
         *("stack.project", "stack.references", "stack.resources"),
     },
+    "probe": {"health.observation"},
     "registry": set(),
     "runner": set(),
     "server": set(),
@@ -54,6 +56,7 @@ EDGES = {
 TYPES = {
     **dict.fromkeys(EDGES, frozenset[str]()),
     "advise": {"inputs.tree"},
+    "engine": {"server.ssh"},
     "secrets": {"config.model"},
     "preflight": {"config.model", "inputs.reads", "server.host_facts", "stack.nginx"},
     "plan": {"github.model", "inputs.images", "inputs.reads", "inputs.tree", "runner"},

@@ -31,6 +31,11 @@ _ENGINES = range(1, 120)
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 30
 _COMMAND_TIMEOUT_S = 300
+# What it stores is in memory; $0 is the folder for it, beside the mark that all is over.
+_ONCE = 'mount -t tmpfs none "$0" && exec "$@"'
+_AGAIN = (
+    'mount -t tmpfs none "$0" && until [ -e "$0/../over" ]; do rm -f "$0/../docker.pid"; "$@"; done'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +44,27 @@ class DockerEngine:
     env: Mapping[str, str]  # DOCKER_HOST, DOCKER_CONFIG (writable), PATH: add these to one's own
     busybox: Path  # a static program to put into images
     folder: Path  # goes with the engine
+    process_id: list[int]  # of what `docker_engine` started; one
+
+    def stop(self) -> None:
+        """End the engine, and the containers with it, for good."""
+        (self.folder / "over").touch()
+        self._end("KILL")
+
+    def restart(self) -> None:
+        """End a restartable engine as a system does, and wait until it is back."""
+        self._end("TERM")
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while self.docker("version", check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the engine did not come back")
+            time.sleep(0.1)
+
+    def _end(self, name: str) -> None:
+        number = _engine_id(self.process_id[0])
+        subprocess.run(as_root("kill", f"-{name}", str(number)), check=False, timeout=30)
+        while Path(f"/proc/{number}").exists():
+            time.sleep(0.05)
 
     def docker(
         self, *arguments: str | os.PathLike[str], input: str | None = None, check: bool = True
@@ -61,8 +87,11 @@ class DockerEngine:
 
 
 @contextmanager
-def docker_engine(version: str) -> Iterator[DockerEngine]:
-    """Start an engine, '28' or '20', and stop it at the end; its images and caches go with it."""
+def docker_engine(version: str, *, restartable: bool = False) -> Iterator[DockerEngine]:
+    """Start an engine, '28' or '20', and stop it at the end; its images and caches go with it.
+
+    A `restartable` one is started again when it ends.
+    """
     programs = part(version, root=True)
     with _place() as (number, folder):
         bridge, pool = f"odengine{number}", f"10.214.{number}.0/24"
@@ -89,7 +118,7 @@ def docker_engine(version: str) -> Iterator[DockerEngine]:
             "NO_PROXY=127.0.0.1,localhost",
             f"LD_LIBRARY_PATH={':'.join(map(str, programs.glob('lib/*-linux-gnu')))}",
             # What it stores is in memory: a build takes a third of the time then.
-            *("sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(data)),
+            *("sh", "-c", _AGAIN if restartable else _ONCE, str(data)),
             *("dockerd", f"--host={socket}", f"--group={os.getgid()}", f"--config-file={daemon}"),
             *(f"--data-root={data}", f"--exec-root={folder}/exec"),
             *(f"--pidfile={folder}/docker.pid", f"--bridge={bridge}"),
@@ -104,15 +133,23 @@ def docker_engine(version: str) -> Iterator[DockerEngine]:
             "PATH": f"{own}:{os.environ.get('PATH', os.defpath)}",
         }
         engine = DockerEngine(
-            version=version, env=env, busybox=programs / "bin/busybox", folder=folder
+            version=version,
+            env=env,
+            busybox=programs / "bin/busybox",
+            folder=folder,
+            process_id=[],
         )
         with (
             _bridge(bridge, f"10.213.{number}.1/24", pool),
             (folder / "daemon.log").open("wb") as log,
             _daemon(command, log) as process,
         ):
+            engine.process_id.append(process.pid)
             _wait_for(engine, process)
-            yield engine
+            try:
+                yield engine
+            finally:
+                (folder / "over").touch()
 
 
 @contextmanager

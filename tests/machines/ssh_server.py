@@ -51,6 +51,11 @@ class SshServer:
         """The processes that serve the connections of the moment."""
         return [one for one in _descendants(self.process_id) if _name(one) == "sshd"][1:]
 
+    def stop(self) -> None:
+        """End it with every connection, for good."""
+        _kill(self.process_id)
+        self.drop()
+
     def drop(self) -> None:
         """Kill every connection, as a lost line or a restarted server does."""
         for one in reversed(self.sessions()):

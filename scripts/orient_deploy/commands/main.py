@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sync-secrets": ("sync_secrets", "GitHub's secrets from a file of variables"),
     "drift": ("drift", "do the file, GitHub and the server have the same secrets?"),
     "preflight": ("preflight", "what would break, before anything is touched?"),
+    "verify": ("verify", "is what was deployed well?"),
     "diagnose": ("diagnose", "what failed, and what cures it?"),
     "secrets plan": ("secrets_plan", "what would `secrets apply` write to GitHub?"),
     "secrets apply": ("sync_secrets", "the same as sync-secrets"),

@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -150,6 +151,65 @@ def connect(
             server._close()
 
 
+class Channel:
+    """A command that runs on a server for long, its input and its output."""
+
+    def __init__(self, child: subprocess.Popen[bytes], started: bytes) -> None:
+        assert child.stdin and child.stdout
+        self._child, self._started = child, started
+        self._in, self._out = child.stdin.fileno(), child.stdout.fileno()
+        self._before = b""  # what the login printed, until the command begins
+
+    def fileno(self) -> int:
+        """For whoever waits until there is something to read."""
+        return self._out
+
+    def read(self, most: int) -> bytes:
+        """The next bytes, at least one; none at the end, which a lost connection is too."""
+        while self._started:
+            data = os.read(self._out, 1 << 16)
+            self._before += data
+            if not data or len(self._before) > _NOISE_MAX:
+                return b""
+            _, found, rest = self._before.partition(self._started)
+            if found:
+                self._started, self._before = b"", rest
+        if self._before:
+            data, self._before = self._before[:most], self._before[most:]
+            return data
+        return os.read(self._out, most)
+
+    def write(self, data: bytes) -> None:
+        """Hand it to the command.
+
+        Raises:
+            OSError: it reads no more.
+        """
+        while data:
+            data = data[os.write(self._in, data) :]
+
+    def close(self) -> None:
+        """End the command."""
+        _end(self._child)
+
+
+class Forward:
+    """A way to a host and port as the server sees them. Made by `Server.forward` alone."""
+
+    def __init__(self, server: Server, path: Path, host: str, port: int) -> None:
+        self._server, self._path, self._host, self._port = server, path, host, port
+        self._login = 0  # of the server, when it was made
+
+    def path(self) -> str:
+        """The Unix socket of this machine that leads there; made again after a lost connection.
+
+        Raises:
+            RemoteError: the server is not reached, or forwards nothing.
+        """
+        self._login = self._server._forwarded(self._path, self._host, self._port, self._login)
+        return str(self._path)
+
+
 class Server:
     """A machine that is logged in to. Made by `connect` alone."""
 
@@ -158,6 +218,9 @@ class Server:
         self._way = way
         self._docker = tuple(docker)
         self._master: subprocess.Popen[bytes] | None = None
+        self._logins = 0
+        self._forwards = 0
+        self._lock = threading.RLock()  # several threads look through one connection
 
     def __repr__(self) -> str:
         return f"Server({self.host})"
@@ -179,8 +242,7 @@ class Server:
             ConnectionLostError: the connection ended before the command did.
             RemoteError: it took too long; or the connection could not be made again.
         """
-        if self._master is None or self._master.poll() is not None:
-            self._open()  # nothing of this command has begun
+        self.revive()  # nothing of this command has begun
         try:
             return self._run(command, input, timeout_s)
         except ConnectionLostError:
@@ -189,6 +251,62 @@ class Server:
                 raise
         self._open()
         return self._run(command, input, timeout_s)
+
+    def revive(self) -> None:
+        """Log in again, if the connection was lost.
+
+        Raises:
+            RemoteError: the server did not answer, showed another key, or refused.
+        """
+        with self._lock:
+            if self._master is None or self._master.poll() is not None:
+                self._open()
+
+    @contextmanager
+    def channel(self, command: Sequence[str]) -> Iterator[Channel]:
+        """A command that runs until the end of the block, or its own.
+
+        Raises:
+            RemoteError: the connection was lost, and could not be made again.
+        """
+        self.revive()
+        nonce = f"orient-deploy-{secrets.token_hex(8)}"
+        child = _ssh(self._way, _THROUGH, _wrapped(command, nonce))
+        try:
+            yield Channel(child, f"{nonce}\n".encode())
+        finally:
+            _end(child)
+
+    def forward(self, host: str, port: int) -> Forward:
+        """A way to a host and port as the server sees them; `localhost` is the server itself."""
+        with self._lock:
+            self._forwards += 1
+            path = self._way.socket.with_name(f"f{self._forwards}")
+        return Forward(self, path, host, port)
+
+    def _forwarded(self, path: Path, host: str, port: int, login: int) -> int:
+        """Have the connection of now forward it; which login that was."""
+        with self._lock:
+            self.revive()
+            if login == self._logins:
+                return login
+            path.unlink(missing_ok=True)
+            place = f"[{host}]" if ":" in host else host
+            words = ["-O", "forward", "-L", f"{path}:{place}:{port}"]
+            child = _ssh(self._way, [*_THROUGH, *words], "")
+            try:
+                child.communicate(timeout=CONNECT_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                pass
+            finally:
+                _end(child)
+            if child.returncode:
+                raise RemoteError(
+                    f"{self.host.name} forwards no port",
+                    "its sshd refuses it, or the connection was lost",
+                    "Allow it there (AllowTcpForwarding), or ask from the runner",
+                )
+            return self._logins
 
     def docker(
         self,
@@ -224,6 +342,7 @@ class Server:
     def _open(self) -> None:
         self._close()
         self._master = _master(self._way)
+        self._logins += 1
 
     def _close(self) -> None:
         if self._master is not None:
@@ -235,12 +354,7 @@ class Server:
     def _run(self, command: Sequence[str] | str, input: bytes | Hidden, timeout_s: float) -> Done:
         nonce = f"orient-deploy-{secrets.token_hex(8)}"
         started = f"{nonce}\n".encode()
-        child = _ssh(
-            self._way,
-            # Only over the connection that is there: a way of its own leads nowhere.
-            ["-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "LogLevel=ERROR"],
-            _wrapped(command, nonce),
-        )
+        child = _ssh(self._way, _THROUGH, _wrapped(command, nonce))
         answer = None
         try:
             answer = child.communicate(_bytes(input), timeout=timeout_s)
@@ -269,6 +383,8 @@ class Server:
         return Done(code=code, out=out.partition(started)[2] if started in out else out, err=err)
 
 
+# Only over the connection that is there: a way of its own leads nowhere.
+_THROUGH = ("-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "LogLevel=ERROR")
 # $1 path, $2 mode, $3 a name that nobody else takes. `read` takes no byte more than its line.
 _RECEIVE = """\
 t=$1.$3
@@ -365,7 +481,8 @@ def _answer(
 def _ssh(way: _Way, options: Sequence[str], command: str) -> subprocess.Popen[bytes]:
     target = way.hosts[-1]
     words = ["ssh", "-F", str(way.folder / "config"), "-S", str(way.socket), *options]
-    words += ["-p", str(target.port), "-l", target.user, "--", target.name, command]
+    words += ["-p", str(target.port), "-l", target.user, "--", target.name]
+    words += [command] if command else []
     try:
         return subprocess.Popen(
             words,

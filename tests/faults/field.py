@@ -205,9 +205,10 @@ def _write_nginx(context: Path) -> None:
     shutil.copy(program, context / "nginx")
     (context / "passwd").write_text("root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
     (context / "group").write_text("root:x:0:\nnogroup:x:65534:\n")
+    (context / "nsswitch.conf").write_text("hosts: files dns\n")
     (context / "Dockerfile").write_text(
         "FROM part:1\nCOPY lib /lib\nCOPY lib64 /lib64\nCOPY nginx /bin/nginx\n"
-        "COPY passwd group /etc/\nENV LD_LIBRARY_PATH=/lib\n"
+        "COPY passwd group nsswitch.conf /etc/\nENV LD_LIBRARY_PATH=/lib\n"
         'CMD ["nginx", "-g", "daemon off;", "-c", "/conf/nginx.conf", "-e", "stderr"]\n'
     )
 
@@ -255,6 +256,12 @@ class _Stage:
 
     def _start(self) -> None:
         command = ["create"] if self.given.get("created") else ["up", "-d"]
+        path = self.folder / "compose.yml"
+        if "ADDRESS" in path.read_text():
+            self.field.compose(self.project, self.folder, "up", "-d", "app").wait(60)
+            format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+            address = self.docker("inspect", "--format", format, f"{self.project}-app-1").strip()
+            path.write_text(path.read_text().replace("ADDRESS", address))
         up = self.field.compose(self.project, self.folder, *command)
         if self.given.get("detached"):
             self.background = up
@@ -269,7 +276,10 @@ class _Stage:
         for name, one in self.given["services"].items():
             count = self.given.get("count", 1)
             for index in range(count):
-                services[f"{name}-{index + 1}" if count > 1 else name] = self._service(one)
+                made = self._service(one)
+                if count > 1:  # the engine's networks have room for a dozen
+                    made["network_mode"] = "none"
+                services[f"{name}-{index + 1}" if count > 1 else name] = made
         upstream = self.given.get("proxy") or ("app" if "tls" in self.given else "")
         if upstream:
             port = "PORT_TLS:443" if "tls" in self.given else "PORT_PROXY:80"
@@ -286,12 +296,13 @@ class _Stage:
                 "ports": [f"127.0.0.1:{port}"],
                 "volumes": [f"{conf}:/conf:ro"],
                 "restart": "always",
-                **({"depends_on": [upstream]} if upstream in services else {}),
+                # Looked up once, when it starts, as a name of Docker's own DNS is.
+                **({"extra_hosts": [f"{upstream}:ADDRESS"]} if upstream in services else {}),
             }
         return services
 
     def _service(self, one: Mapping[str, Any]) -> dict[str, Any]:
-        made: dict[str, Any] = {"image": "part:1", "command": ["sh", "-c", one["run"]]}
+        made: dict[str, Any] = {"image": "part:1", "command": ["sh", "-c", _plain(one["run"])]}
         if "check" in one:
             test = one["check"]
             if isinstance(test, int):
@@ -490,6 +501,11 @@ class _Stage:
             if found:
                 self.docker("rm", "-f", *found)
             self.docker("network", "rm", f"{self.project}_default")
+
+
+def _plain(script: str) -> str:
+    """A script in which Compose sees no variables of its own."""
+    return script.replace("$", "$$")
 
 
 @contextmanager

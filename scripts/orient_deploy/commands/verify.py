@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from orient_deploy.engine.api import Engine, Wanted
     from orient_deploy.engine.wire import Dial
     from orient_deploy.health.evidence import Told
-    from orient_deploy.health.verdict import Expected, Verification
+    from orient_deploy.health.machine import Watched
+    from orient_deploy.health.verdict import Expected, Verdict, Verification
     from orient_deploy.server.host import Host
     from orient_deploy.server.ssh import Server
 
@@ -173,7 +174,7 @@ def run(inputs: Inputs, context: Context) -> int:
                     for_s=RECORD_S if inputs.record else None,
                 )
             verdict = verification.verdict()
-            evidence = gather([*verdict.failed, *verdict.unclear], lookout)
+            evidence = gather([*verdict.failed, *_puzzling(verdict)], lookout)
         tolds.append(
             Told(
                 title=" on ".join(of),
@@ -198,6 +199,11 @@ def run(inputs: Inputs, context: Context) -> int:
     return _exit_code(worst) if inputs.fail else EXIT_GOOD
 
 
+def _puzzling(verdict: Verdict) -> list[Watched]:
+    """What kept it from a verdict; beside a failure nobody asks."""
+    return [] if verdict.failed else list(verdict.unclear)
+
+
 def _exit_code(told: Told) -> int:
     if told.verdict.word == "healthy":
         return EXIT_GOOD
@@ -212,7 +218,7 @@ def _publish(tolds: Sequence[Told], path: str, context: Context) -> None:
     if context.in_actions:  # on a laptop the lines say the same
         for one in verdict.failed:
             context.log.error(message(one), title=f"Verify: {one.name}")
-        for one in verdict.unclear:
+        for one in _puzzling(verdict):
             context.log.warning(message(one), title=f"Verify: {one.name}")
     context.publish(
         {

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TICK_S = 0.5
 LOOK_TIMEOUT_S = 5.0
 SHORTEST_SECRET = 4
+PRINTED_MAX = 1000
 HEALTH_OUTPUT_MAX = 400  # characters of what a check printed
 
 # Asks once, and says what came of it; it ends within its own limit.
@@ -49,6 +50,7 @@ class Lookout:
     engine: Engine | None
     seen: dict[str, Container] = field(default_factory=dict)  # by name, as they were last seen
     _secrets: dict[str, tuple[Hidden, ...]] = field(default_factory=dict)
+    _printed: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def look(self) -> Containers | None:
         """The containers of now; what they printed is without their secrets."""
@@ -75,15 +77,20 @@ class Lookout:
         return self._secrets.get(container, ())
 
     def _masked(self, one: Container) -> Container:
-        if not one.error and not any(run.exit_code for run in one.health_log):
+        if not one.error and not one.health_log:
             return one
-        log = tuple(
-            replace(
-                run, output=self.without_secrets(one.id, run.output.strip())[:HEALTH_OUTPUT_MAX]
-            )
-            for run in one.health_log
-        )
+        log = tuple(replace(run, output=self._shown(one.id, run.output)) for run in one.health_log)
         return replace(one, health_log=log, error=printable(without_secrets(one.error)))
+
+    def _shown(self, container: str, output: str) -> str:
+        """What a check printed: the same again and again, mostly."""
+        key = (container, output)
+        if key not in self._printed:
+            if len(self._printed) > PRINTED_MAX:
+                self._printed.clear()
+            text = self.without_secrets(container, output.strip())
+            self._printed[key] = text[:HEALTH_OUTPUT_MAX]
+        return self._printed[key]
 
 
 def watch(

@@ -28,7 +28,9 @@ CRASHES_MAX = 2  # restarts before it was ready
 MISSES_MAX = 3  # wrong answers in a row, once it was ready
 FLIPS_MAX = 3
 SETTLED_S = 10.0  # a wrong answer of a kind that waiting does not mend
-EXITED_S = 2.0  # an engine that starts has not yet started again what it will
+EXITED_S = 2.0  # an engine that starts, or somebody, has not yet started again what they will
+# Told to end (128 + SIGINT, SIGKILL, SIGTERM), or of its own accord: perhaps to be started again.
+_ENDED_BY_OTHERS = (0, 130, 137, 143)
 MISSING_S = 10.0
 YOUNG_S = 600.0  # restarts of what is older than this were before our time
 CANNOT_RUN_RUNS = 2
@@ -275,7 +277,8 @@ class Watched:
         if self._exited_s is None:
             self._exited_s = at_s
         detail = f"it ended with exit code {one.exit_code}"
-        if self._is_one_shot(one) or one.restart_policy == "no":
+        is_final = self._is_one_shot(one) or one.restart_policy == "no"
+        if is_final and one.exit_code not in _ENDED_BY_OTHERS:
             self._become(at_s, "failed", "exited", detail)
         elif at_s - self._exited_s >= EXITED_S:
             self._become(at_s, "failed", "exited", f"{detail}, and nobody starts it again")

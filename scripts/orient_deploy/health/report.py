@@ -151,7 +151,9 @@ def _said(one: Watched, told: Told) -> str:
             return one.disturbed
         ready = next((each.at_s for each in one.history if each.state in GOOD), 0.0)
         return "done" if one.state == "done" else f"ready after {ready:.1f} s"
-    return sentence(one.detail or one.reason or "nothing was seen of it")
+    is_seen = one.container is not None or one.latest
+    unsaid = "on its way" if is_seen else "nothing was seen of it"
+    return sentence(one.detail or one.reason or unsaid)
 
 
 def _facts(evidence: Evidence | None, one: Watched) -> Iterator[tuple[str, str]]:

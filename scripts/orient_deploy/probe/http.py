@@ -293,6 +293,8 @@ def _pieces(
         one.settimeout(left)
         piece = response.read1(min(1 << 16, BODY_MAX_BYTES - size))
         if not piece:
+            if response.length:  # of what was announced
+                raise Unanswered("refused", f"{place} breaks off in the middle of its answer")
             return
         size += len(piece)
         yield piece

@@ -16,7 +16,6 @@ HARMLESS = st.one_of(
     st.just(replace(APP, status="running")),
     st.just(replace(APP, health="starting", health_log=(CheckRun(exit_code=-1),))),
     st.just(replace(APP, health="unhealthy", health_log=(CheckRun(exit_code=1),) * 5)),
-    st.just(replace(APP, status="exited", restart_policy="on-failure")),
 )
 ANSWERS = st.sampled_from(
     [

@@ -69,7 +69,7 @@ CASES = {
         trace=[app(CHECKED, status="exited", exit_code=7)] * 6, word="failed", reason="exited"
     ),
     "it ends well and should serve": Case(
-        trace=[app(SERVER, status="exited")] * 6, word="failed", reason="exited"
+        trace=[app(SERVER, status="exited")] * 12, word="failed", reason="exited"
     ),
     "an engine that starts has not started it yet": Case(
         trace=times(3, app(ALWAYS, status="exited", exit_code=137)) + lasting(12, app(ALWAYS)),
@@ -77,6 +77,20 @@ CASES = {
     ),
     "nobody starts it again": Case(
         trace=lasting(8, app(ALWAYS, status="exited", exit_code=137)),
+        word="failed",
+        reason="exited",
+    ),
+    "it is ended from outside, and started again": Case(
+        trace=[
+            *times(4, app(CHECKED)),
+            *times(2, app(CHECKED, status="exited", exit_code=143)),
+            *lasting(10, app(CHECKED, started_at="other")),
+        ],
+        word="inconclusive",
+        reason="disturbed",
+    ),
+    "it is ended from outside": Case(
+        trace=[*times(4, app(CHECKED)), *times(12, app(CHECKED, status="exited", exit_code=143))],
         word="failed",
         reason="exited",
     ),
@@ -111,7 +125,7 @@ CASES = {
         trace=[app(SERVER, status="exited", labels={"one-shot": "true"})], word="healthy"
     ),
     "no one-shot by its label": Case(
-        trace=[app(status="exited", labels={"one-shot": "false"})] * 6,
+        trace=[app(status="exited", labels={"one-shot": "false"})] * 12,
         word="failed",
         reason="exited",
     ),

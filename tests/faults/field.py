@@ -252,7 +252,7 @@ class _Stage:
         for act in self.given.get("before", ()):
             self.act(act)
         if self.given.get("baseline"):
-            self._verify({"record": str(self.folder / "before.json")})
+            self._verify({**self._inputs(), "record": str(self.folder / "before.json")})
 
     def _start(self) -> None:
         command = ["create"] if self.given.get("created") else ["up", "-d"]
@@ -395,14 +395,16 @@ class _Stage:
         else:
             raise ValueError(words)
 
+    def _inputs(self) -> dict[str, str]:
+        given = self.given.get("inputs", {})
+        return {name: self._filled(str(text)) for name, text in given.items()}
+
     def verify(self) -> Came:
         timers = [
             threading.Timer(float(at), self.act, [words])
             for at, words in self.given.get("acts", {}).items()
         ]
-        inputs = {
-            name: self._filled(str(text)) for name, text in self.given.get("inputs", {}).items()
-        }
+        inputs = self._inputs()
         if self.given.get("baseline"):
             inputs["baseline"] = str(self.folder / "before.json")
         for timer in timers:

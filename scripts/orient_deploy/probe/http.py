@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from orient_deploy import __version__
 from orient_deploy.health.observation import Answer
 from orient_deploy.probe.connection import (
     Connection,
@@ -248,7 +247,7 @@ def _exchanged(
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {
         "Host": parts.netloc.rpartition("@")[2],
-        "User-Agent": f"orient-deploy/{__version__}",
+        "User-Agent": "orient-deploy",
         "Accept": "*/*",
         "Accept-Encoding": "identity",
         "Connection": "close",

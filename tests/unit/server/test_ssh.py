@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from contextlib import AbstractContextManager, contextmanager
@@ -470,3 +471,82 @@ with connect(Host.parse(address), pins=pins, key=Hidden(key), environment=os.env
         child.wait(30)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_channel_stays_open_and_is_clean(sshd: SshServer, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 1000
+    with login(sshd, tmp_path) as server, server.channel(["cat"]) as channel:
+        got = b""
+        for end in (1, 5000, 9000):
+            channel.write(data[len(got) : end])
+            while len(got) < end:
+                got += channel.read(1 << 16)
+        assert got == data[:9000]
+        assert server.run("echo beside it", timeout_s=30).out == b"beside it\n"
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
+def test_what_a_login_prints_is_no_part_of_a_channel(tmp_path: Path, shell: str) -> None:
+    (tmp_path / "temp").mkdir()
+    with ssh_server(tmp_path / "sshd", shell=shell) as loud:
+        for name in (".profile", ".bashrc", ".bash_profile"):
+            (loud.home / name).write_text("echo welcome\n")
+        with (
+            login(loud, tmp_path / "temp") as server,
+            server.channel(["sh", "-c", "echo one; read -r x; echo $x"]) as channel,
+        ):
+            assert channel.read(100) == b"one\n"
+            channel.write(b"two\n")
+            assert channel.read(2) + channel.read(100) == b"two\n"
+            assert channel.read(100) == b""
+
+
+def test_a_channel_ends_with_its_connection(sshd: SshServer, tmp_path: Path) -> None:
+    with login(sshd, tmp_path) as server:
+        with server.channel(["cat"]) as channel:
+            channel.write(b"x")
+            assert channel.read(1) == b"x"
+            sshd.drop()
+            assert channel.read(1) == b""
+        with server.channel(["echo", "again"]) as channel:
+            assert channel.read(100) == b"again\n"
+
+
+def test_a_port_of_the_server_is_reached_from_here(sshd: SshServer, tmp_path: Path) -> None:
+    """Also after the connection was lost, and by nobody else."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, login(sshd, tmp_path) as server:
+        forward = server.forward("127.0.0.1", listener.getsockname()[1])
+        for _ in range(2):
+            path = forward.path()
+            assert forward.path() == path and os.stat(path).st_mode & 0o077 == 0
+            with socket.socket(socket.AF_UNIX) as one:
+                one.connect(path)
+                one.sendall(b"hello")
+                there, _ = listener.accept()
+                with there:
+                    assert there.recv(5) == b"hello"
+            sshd.drop()
+            with pytest.raises(OSError), socket.socket(socket.AF_UNIX) as one:
+                wait_until_refused(one, path)
+
+
+def wait_until_refused(one: socket.socket, path: str) -> None:
+    for _ in range(200):
+        with socket.socket(socket.AF_UNIX) as other:
+            other.connect(path)
+        time.sleep(0.05)
+
+
+def test_a_server_that_forwards_nothing_says_so(tmp_path: Path) -> None:
+    """Its sshd refuses each connection: who asks gets no answer."""
+    (tmp_path / "temp").mkdir()
+    settings = "AllowTcpForwarding no\n"
+    with (
+        ssh_server(tmp_path / "sshd", settings=settings) as closed,
+        login(closed, tmp_path / "temp") as server,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
+        path = server.forward("127.0.0.1", listener.getsockname()[1]).path()
+        with socket.socket(socket.AF_UNIX) as one:
+            one.connect(path)
+            assert one.recv(1) == b""

@@ -193,7 +193,8 @@ class _Assets(HTMLParser):
 def _excerpt(page: _Response) -> str:
     if not page.media_type.startswith(("text/", "application/json")):
         return ""
-    words = " ".join(re.sub(r"<[^<>]{0,300}>", " ", page.text[:4000]).split())
+    body = re.sub(r"(?is)<head\b.*?</head>", " ", page.text[:4000])  # its title says the same
+    words = " ".join(re.sub(r"<[^<>]{0,300}>", " ", body).split())
     return f": {words[:EXCERPT_MAX]}" if words else ""
 
 

@@ -157,13 +157,13 @@ def run(inputs: Inputs, context: Context) -> int:
         of += [host.name] if host is not None and len(goal.hosts) > 1 else []
         verification = Verification(goal.expected)
         lookout = Lookout(engine=None)
-        lost = ""
+        lost: list[str] = []
         with ExitStack() as stack:
             try:
                 server = stack.enter_context(_logged_in(host, goal, inputs, context))
                 lookout = Lookout(engine=stack.enter_context(_engine(goal, server, context)))
             except RemoteError as error:  # that nobody could look is no fault of the release
-                lost = str(error)
+                lost.append(str(error))
             else:
                 probers = _probers(goal, lookout, server)
                 watch(
@@ -173,6 +173,8 @@ def run(inputs: Inputs, context: Context) -> int:
                     lambda one: context.log.say(*change_line(one)),
                     for_s=RECORD_S if inputs.record else None,
                 )
+                if not verification.watched:
+                    lost.append(_nothing(goal, lookout))
             verdict = verification.verdict()
             evidence = gather([*verdict.failed, *_puzzling(verdict)], lookout)
         tolds.append(
@@ -182,7 +184,7 @@ def run(inputs: Inputs, context: Context) -> int:
                 watched=tuple(verification.watched.values()),
                 evidence=evidence,
                 leftovers=tuple(sorted(verification.leftovers)),
-                remarks=(*remarks, *([lost] if lost else [])),
+                remarks=(*remarks, *lost),
                 rollback_advised=is_rollback_advised(verdict, evidence),
             )
         )
@@ -197,6 +199,14 @@ def run(inputs: Inputs, context: Context) -> int:
     if context.in_actions and worst.verdict.word == "healthy":
         context.log.notice(sentence(headline(worst)), title="Verify")
     return _exit_code(worst) if inputs.fail else EXIT_GOOD
+
+
+def _nothing(goal: Goal, lookout: Lookout) -> str:
+    """That there is no container, and what was perhaps meant."""
+    project = goal.wanted.project if goal.wanted else ""
+    there = lookout.engine.projects() if lookout.engine else ()
+    what = f"no container of the project {project} is there" if project else "no container is there"
+    return what + (f"; there are those of {', '.join(there)}" if project and there else "")
 
 
 def _puzzling(verdict: Verdict) -> list[Watched]:

@@ -160,6 +160,18 @@ class Engine:
         is_terminal = bool((_parsed(inspected).get("Config") or {}).get("Tty"))
         return (reply.body if is_terminal else frames(reply.body))[-LOG_MAX_BYTES:]
 
+    def projects(self) -> tuple[str, ...]:
+        """The Compose projects that have containers there; none when it cannot be told."""
+        try:
+            question = Question(path="/containers/json?all=true")
+            listed = json.loads(self._connected().ask([question], ASK_TIMEOUT_S)[0].body)
+            return tuple(sorted({str(one["Labels"][_PROJECT]) for one in listed if _is_of(one)}))
+        except (WireError, OrientError):
+            self._lose()
+        except (ValueError, KeyError, TypeError):
+            pass
+        return ()
+
     def secrets(self, container_id: str) -> tuple[Hidden, ...]:
         """What a container was given that nobody may read, the longest first."""
         try:
@@ -297,6 +309,10 @@ class _Events:
         elif action == "die":
             self._told.put(Exit(container=name, exit_code=code, oom=name in self._oom))
             self._oom.discard(name)
+
+
+def _is_of(listed: Mapping[str, Any]) -> bool:
+    return bool((listed.get("Labels") or {}).get(_PROJECT))
 
 
 def _inspection(container_id: str) -> Question:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from orient_deploy.health.machine import ENDED, GOOD, Limits, Sight, Watched
+from orient_deploy.health.machine import ENDED, GOOD, MISSING_S, Limits, Sight, Watched
 from orient_deploy.health.observation import Answer, Container, Containers
 
 Word = Literal["healthy", "failed", "timeout", "inconclusive"]
@@ -199,6 +199,8 @@ class Verification:
     def _decide(self) -> None:
         those = list(self.watched.values())
         if not those:
+            # Where nobody can look, that is for the cap to end.
+            self._is_over = self._saw_containers and self._at_s >= MISSING_S
             return
         if self._first_failure_s is None and self.verdict().word == "failed":
             self._first_failure_s = self._at_s

@@ -63,7 +63,11 @@ CASES = {
         word="inconclusive",
         reason="dns",
     ),
-    "nothing is there": Case(trace=lasting(20, seen()), word="open"),
+    "nothing is there for a moment": Case(trace=lasting(9, seen()), word="open"),
+    "nothing is there": Case(trace=lasting(11, seen()), word="inconclusive"),
+    "nothing is there, and then it comes": Case(
+        trace=[*lasting(9, seen()), *lasting(8, app(CHECKED))], word="healthy"
+    ),
     # --- 2. failed at once
     "it ends without a policy": Case(
         trace=[app(CHECKED, status="exited", exit_code=7)] * 6, word="failed", reason="exited"

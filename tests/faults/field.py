@@ -135,7 +135,7 @@ class Field:
     def run(self, case: Case) -> Came:
         """Make the fault, verify, and clear it away."""
         with ExitStack() as stack:
-            stage = _Stage(self, case, stack)
+            stage = Stage(self, case, stack)
             stack.callback(stage.clear)
             stage.set_up()
             return stage.verify()
@@ -220,7 +220,7 @@ def free_port() -> int:
     return port
 
 
-class _Stage:
+class Stage:
     """One case, while it is played."""
 
     def __init__(self, field: Field, case: Case, stack: ExitStack) -> None:
@@ -233,6 +233,8 @@ class _Stage:
         self.background: subprocess.Popen[bytes] | None = None
         self.clock_s = 0.0
         self.authority = ""
+        self.up: tuple[str, ...] = ("create",) if case.given.get("created") else ("up", "-d")
+        self.code = 0  # of that
 
     # --- before
 
@@ -255,21 +257,20 @@ class _Stage:
             self._verify({**self._inputs(), "record": str(self.folder / "before.json")})
 
     def _start(self) -> None:
-        command = ["create"] if self.given.get("created") else ["up", "-d"]
         path = self.folder / "compose.yml"
         if "ADDRESS" in path.read_text():
             self.field.compose(self.project, self.folder, "up", "-d", "app").wait(60)
             format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
             address = self.docker("inspect", "--format", format, f"{self.project}-app-1").strip()
             path.write_text(path.read_text().replace("ADDRESS", address))
-        up = self.field.compose(self.project, self.folder, *command)
+        up = self.field.compose(self.project, self.folder, *self.up)
         if self.given.get("detached"):
             self.background = up
             wanted = len(self._services())
             while len(self.docker("ps", "-aq").split()) < wanted and up.poll() is None:
                 time.sleep(0.1)
         else:
-            up.wait(180)
+            self.code = up.wait(180)
 
     def _services(self) -> dict[str, Any]:
         services = {}

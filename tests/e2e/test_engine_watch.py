@@ -193,6 +193,8 @@ def test_what_a_container_was_given_is_known_and_not_shown(
     one = run("app", "busybox sleep 600", "-e", "API_TOKEN=x1", "-e", f"DSN={url}", "-e", "A=b")
 
     with watched(machine) as engine:
+        assert engine.secrets(one) == ()
+        engine.look(5)
         found = engine.secrets(one)
 
     assert [each.reveal() for each in found] == [url, CANARY, "x1"]

@@ -435,13 +435,25 @@ def _record(path: str, verification: Verification, context: Context) -> None:
 def _urls(text: str) -> list[str]:
     urls = list(dict.fromkeys(text.split()))
     for one in urls:
-        if not _URL.fullmatch(one):
+        if not _URL.fullmatch(one) or _place_of(one) is None:
             raise InputError(
                 f"input 'urls': {one!r} is no address",
                 "it does not begin with https:// or http:// and a host",
                 "Write them like https://example.com/health, separated by blanks",
             )
     return urls
+
+
+def _place_of(url: str) -> tuple[str, int] | None:
+    """Host and port of an address; None where it is none."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme.lower() == "https" else 80)
+    except ValueError:  # half an IPv6 address, or a port that is none
+        return None
+    return (parts.hostname, port) if parts.hostname else None
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -520,7 +532,6 @@ def _probers(goal: Goal, lookout: Lookout, server: Server | None) -> list[Prober
 def _ask(check: Check, lookout: Lookout, server: Server | None) -> Ask:
     """What asks once."""
     from dataclasses import replace
-    from urllib.parse import urlsplit
 
     from orient_deploy.probe.http import ask_http
     from orient_deploy.probe.model import HttpProbe, TcpProbe
@@ -529,12 +540,14 @@ def _ask(check: Check, lookout: Lookout, server: Server | None) -> Ask:
     family: Any = {"ipv4": "4", "ipv6": "6"}.get(check.ip, "")
     if check.exec:
         return lambda: _ask_inside(check, lookout)
-    if check.url:
-        parts = urlsplit(check.url)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    else:
-        host, _, number = check.tcp.rpartition(":")
-        host, port = host.strip("[]"), int(number)
+    place = _place_of(check.url or f"tcp://{check.tcp}")
+    if place is None:
+        raise InputError(
+            f"the check {check.name} asks nothing that can be asked",
+            f"{check.url or check.tcp!r} has no host, or no port up to 65535",
+            "Correct it in the configuration",
+        )
+    host, port = place
     way = server.forward(host, port) if check.ask_from == "host" and server else None
     if check.tcp:
         tcp = TcpProbe(name=check.name, host=host, port=port, family=family)

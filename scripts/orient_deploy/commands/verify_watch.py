@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from orient_deploy.engine.api import Engine
     from orient_deploy.health.machine import Watched
     from orient_deploy.health.verdict import Verification
-    from orient_deploy.hidden import Hidden
 
 TICK_S = 0.5
 LOOK_TIMEOUT_S = 5.0
@@ -49,7 +48,6 @@ class Lookout:
 
     engine: Engine | None
     seen: dict[str, Container] = field(default_factory=dict)  # by name, as they were last seen
-    _secrets: dict[str, tuple[Hidden, ...]] = field(default_factory=dict)
     _printed: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def look(self) -> Containers | None:
@@ -65,16 +63,11 @@ class Lookout:
 
     def without_secrets(self, container: str, text: str) -> str:
         """What a container printed, without the secrets that it was given, on one line."""
-        for secret in self._secrets_of(container):
+        for secret in self.engine.secrets(container) if self.engine else ():
             value = secret.reveal()
             if len(value) >= SHORTEST_SECRET:
                 text = text.replace(value, "***")
         return printable(without_secrets(text))
-
-    def _secrets_of(self, container: str) -> tuple[Hidden, ...]:
-        if container not in self._secrets and self.engine is not None:
-            self._secrets[container] = self.engine.secrets(container)
-        return self._secrets.get(container, ())
 
     def _masked(self, one: Container) -> Container:
         if not one.error and not one.health_log:

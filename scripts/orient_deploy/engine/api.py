@@ -98,6 +98,7 @@ class Engine:
         self._stack = ExitStack()
         self._wire: Wire | None = None
         self._ids: tuple[str, ...] = ()
+        self._secrets: dict[str, tuple[Hidden, ...]] = {}  # of the containers that were seen
         self._events = _Events(dial)
 
     def __enter__(self) -> Engine:
@@ -173,15 +174,12 @@ class Engine:
         return ()
 
     def secrets(self, container_id: str) -> tuple[Hidden, ...]:
-        """What a container was given that nobody may read, the longest first."""
-        try:
-            question = Question(path=f"/containers/{container_id}/json")
-            reply = self._connected().ask([question], ASK_TIMEOUT_S)[0]
-        except (WireError, OrientError):
-            self._lose()
-            return ()
+        """What a container that was seen was given and nobody may read, the longest first."""
+        return self._secrets.get(container_id, ())
+
+    def _given(self, inspected: Mapping[str, Any]) -> tuple[Hidden, ...]:
         found: set[str] = set()
-        for one in (_parsed(reply).get("Config") or {}).get("Env") or ():
+        for one in (inspected.get("Config") or {}).get("Env") or ():
             name, _, value = str(one).partition("=")
             if value and self._is_secret_name(name):
                 found.add(value)
@@ -227,8 +225,15 @@ class Engine:
         found = []
         for one in ids:
             reply = by_id[one]
-            if reply.status == 200:  # else it went meanwhile
-                found.append(container(_parsed(reply), reply.time_s))
+            if reply.status != 200:  # it went meanwhile
+                continue
+            inspected = _parsed(reply)
+            if one not in self._secrets:
+                self._secrets[one] = self._given(inspected)
+            try:
+                found.append(container(inspected, reply.time_s))
+            except (KeyError, TypeError, ValueError):
+                raise WireError("the engine's answer is not understood") from None
         return tuple(found)
 
     def _filter(self) -> str:

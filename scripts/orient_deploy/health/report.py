@@ -67,7 +67,7 @@ def headline(told: Told) -> str:
     elif verdict.unclear:
         said = f"{listed([one.name for one in verdict.unclear])}, so nothing is done about it"
     else:
-        said = "nothing was there to be looked at"
+        said = "nothing could be looked at"
     return f"Verification{of}: {_WORDS[verdict.word]}: {said}"
 
 

@@ -247,7 +247,7 @@ def _exchanged(
     connection = Connection(one, parts.hostname or "", parts.port or _PORTS[parts.scheme])
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {
-        "Host": parts.netloc.rpartition("@")[2],
+        "Host": _host_header(parts),
         "User-Agent": "orient-deploy",
         "Accept": "*/*",
         "Accept-Encoding": "identity",
@@ -298,6 +298,16 @@ def _pieces(
             return
         size += len(piece)
         yield piece
+
+
+def _host_header(parts: SplitResult) -> str:
+    """The host as it is sent: without a login, and in letters that DNS knows."""
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    elif not host.isascii():
+        host = host.encode("idna").decode("ascii")
+    return f"{host}:{parts.port}" if parts.port else host
 
 
 def _ascii(target: str) -> str:

@@ -30,7 +30,8 @@ def container(found: Mapping[str, Any], now_s: float | None) -> Container:
     has_check = bool(check.get("Test")) and check["Test"][0] != "NONE"
     start = float(check.get("StartPeriod") or 0) / _NS if has_check else 0.0
     word = health.get("Status") or ""
-    created = seconds(str(found.get("Created") or ""))
+    created = _since(str(found.get("Created") or ""), now_s)
+    started = _since(str(state.get("StartedAt") or ""), now_s)
     networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
     return Container(
         id=str(found["Id"]),
@@ -45,7 +46,8 @@ def container(found: Mapping[str, Any], now_s: float | None) -> Container:
         error=str(state.get("Error") or ""),
         started_at=str(state.get("StartedAt") or ""),
         restart_count=int(found.get("RestartCount") or 0),
-        age_s=max(0.0, now_s - created) if now_s is not None and created is not None else 0.0,
+        age_s=created,
+        up_s=started if state["Status"] == "running" else 0.0,
         health=cast(Health, word if word in ("starting", "healthy", "unhealthy") else ""),
         health_log=tuple(
             CheckRun(
@@ -74,6 +76,12 @@ def container(found: Mapping[str, Any], now_s: float | None) -> Container:
             if key.startswith(LABEL)
         },
     )
+
+
+def _since(text: str, now_s: float | None) -> float:
+    """Seconds since a time of the engine's; 0 where it is not known."""
+    then_s = seconds(text)
+    return max(0.0, now_s - then_s) if now_s is not None and then_s is not None else 0.0
 
 
 def _dependencies(label: str) -> Iterable[tuple[str, str]]:

@@ -32,7 +32,9 @@ EXITED_S = 2.0  # an engine that starts, or somebody, has not yet started again 
 # Told to end (128 + SIGINT, SIGKILL, SIGTERM), or of its own accord: perhaps to be started again.
 _ENDED_BY_OTHERS = (0, 130, 137, 143)
 MISSING_S = 10.0
-YOUNG_S = 600.0  # restarts of what is older than this were before our time
+# Restarts were before our time where it is older than this, or has been running for so long.
+YOUNG_S = 600.0
+RUNNING_S = 10.0
 CANNOT_RUN_RUNS = 2
 NOT_FOUND_RUNS = 3  # by a shell, which is quick to say so while files are still being made
 _NOT_FOUND = (126, 127)  # POSIX 2.8.2: found but not executable, not found
@@ -234,7 +236,8 @@ class Watched:
             if self._was_ready:
                 self.disturbed = "it was replaced while it was watched"
             self._id = one.id
-            self._base = 0 if one.age_s <= YOUNG_S else one.restart_count
+            is_of_now = one.age_s <= YOUNG_S and one.up_s < RUNNING_S
+            self._base = 0 if is_of_now else one.restart_count
             self._count = self._base
             self._restarts = 0
             self._started_at = one.started_at

@@ -43,6 +43,7 @@ class Container:
     started_at: str = ""  # as the engine writes it: another one is another start
     restart_count: int = 0  # restarts by the engine since it was made
     age_s: float = 0.0  # since it was made, by the engine's own clock
+    up_s: float = 0.0  # since this start of it, likewise; 0 where it does not run
     health: Health = ""
     health_log: tuple[CheckRun, ...] = ()  # the last five, the oldest first
     start_period_s: float = 0.0

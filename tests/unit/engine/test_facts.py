@@ -24,7 +24,11 @@ def inspected(
         "Name": "/x-app-1",
         "Created": "2026-01-01T00:00:00.123456789Z",
         "Image": "sha256:1",
-        "State": {"Status": "running", "StartedAt": "t", **(state or {})},
+        "State": {
+            "Status": "running",
+            "StartedAt": "2026-01-01T00:00:20Z",
+            **(state or {}),
+        },
         "Config": {"Image": "app:1", "Labels": None, **(config or {})},
         **more,
     }
@@ -36,7 +40,8 @@ def test_what_is_silent_has_no_check() -> None:
     assert (one.name, one.service, one.project) == ("x-app-1", "x-app-1", "")
     assert (one.health, one.health_log, one.check_needs_s, one.start_period_s) == ("", (), 0, 0)
     assert (one.restart_policy, one.publishes, one.addresses) == ("no", False, frozenset())
-    assert one.age_s == 60  # by the engine's own clock
+    assert (one.age_s, one.up_s) == (60, 40)  # by the engine's own clock
+    assert container(inspected({"Status": "exited"}), 1_767_225_660.0).up_s == 0
 
 
 @pytest.mark.parametrize(

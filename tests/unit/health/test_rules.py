@@ -170,6 +170,9 @@ CASES = {
     "restarted often last week": Case(
         trace=lasting(12, app(CHECKED, restart_count=9, age_s=1e6)), word="healthy"
     ),
+    "restarted often a minute ago, and fine since": Case(
+        trace=lasting(12, app(CHECKED, restart_count=4, age_s=90, up_s=60)), word="healthy"
+    ),
     "restarted after we came, and often last week": Case(
         trace=[
             app(status="restarting", restart_count=9, age_s=1e6),

@@ -1,7 +1,7 @@
 """Measure how soon and how rightly `verify` tells what is so, and what it costs the host.
 
 Usage: python benchmarks/verify.py [--runs N] [--containers N] [--rows latency,load,peers]
-                                   [--json FILE]
+                                   [--seconds N] [--cases NAMES] [--json FILE]
 
 - latency: from the moment a service answers to READY and HEALTHY, and from the event that decides
   a failure to FAILED.
@@ -42,7 +42,6 @@ from orient_deploy.probe.http import ask_http
 from orient_deploy.probe.model import HttpProbe
 from tests.faults.field import Case, Field, Stage, cases, field, free_port
 
-WATCHED_S = 20.0  # how long the load is measured
 # Those of the catalogue whose services tell with one request, as the script asks it.
 COMPARED = (
     *("healthy-at-once", "slow-with-start-period", "slow-without-start-period", "crash-at-0s"),
@@ -166,7 +165,7 @@ def _dockerd(one: Field) -> int:
     raise RuntimeError("the engine is not found")
 
 
-def load(one: Field, count: int) -> dict[str, float]:
+def load(one: Field, count: int, seconds: float) -> dict[str, float]:
     """What it costs to watch so many containers that are well and stay so."""
     for index in range(count):
         one.engine.docker(
@@ -191,7 +190,7 @@ def load(one: Field, count: int) -> dict[str, float]:
             (_forks() - forks) / took,
         )
 
-    idle, watched = measured(WATCHED_S, False), measured(WATCHED_S, True)
+    idle, watched = measured(seconds, False), measured(seconds, True)
     begun = time.monotonic()
     with Engine(local_dial({**one.engine.env}), Wanted(), is_secret_name, here=True) as engine:
         engine.look(10)
@@ -293,6 +292,7 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=11)
     parser.add_argument("--containers", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=20.0, help="that the load is measured")
     parser.add_argument("--rows", default="latency,load,peers")
     parser.add_argument("--cases", default=",".join(COMPARED))
     parser.add_argument("--json", type=Path)
@@ -303,7 +303,7 @@ def main() -> int:
         if "latency" in rows:
             found["latency"] = _latency(one, given.runs)
         if "load" in rows:
-            found["load"] = load(one, given.containers)
+            found["load"] = load(one, given.containers, given.seconds)
             _print_load(found["load"], given.containers)
         if "peers" in rows:
             chosen = given.cases.split(",")

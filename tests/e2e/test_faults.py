@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 from tests.faults.__main__ import play
 from tests.faults.field import Case, Field, cases, field
 
+ROOT = Path(__file__).parents[2]
 CASES = {one.id: one for one in cases() if one.in_ci}
 
 
@@ -44,3 +48,21 @@ def test_a_case_that_is_not_as_it_must_be_is_seen(shared: Field, tmp_path: Path)
     came = play(Case(id="upside-down", given=given), shared, tmp_path)
 
     assert came.problems == ["verdict failed, not healthy", "'no such words' is not told"]
+
+
+def test_speed_and_load_are_measured(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    script = ROOT / "benchmarks" / "verify.py"
+    few = ("--runs=1", "--containers=3", "--seconds=1", "--rows=latency,load")
+
+    done = subprocess.run(
+        [sys.executable, script, *few, f"--json={figures}"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=180,
+    )
+
+    assert done.returncode == 0
+    found = json.loads(figures.read_text())
+    assert len(found["latency"]["ends -> FAILED"]) == 1 and found["load"]["one look"] > 0

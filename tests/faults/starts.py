@@ -92,7 +92,7 @@ def broken(chance: random.Random) -> Start:
     elif kind == "unhealthy":
         service = _service("serve 8080", check=True)
         service["healthcheck"] |= {"test": "wget -q -O- http://127.0.0.1:8080/none"}
-        service["healthcheck"]["start_period"] = f"{delay:.0f}s"
+        service["healthcheck"]["start_period"] = f"{max(1, round(delay))}s"
     else:
         service = _service("sleep 600", check=True)
         return Start(service=service, what="broken, never ready", words=late, budget_s=20)

@@ -517,13 +517,13 @@ def _engine(goal: Goal, server: Server | None, context: Context) -> Iterator[Eng
 
 
 def _probers(goal: Goal, lookout: Lookout, server: Server | None) -> list[Prober]:
-    from orient_deploy.commands.verify_watch import Prober
+    from orient_deploy.commands.verify_watch import TICK_S, Prober
 
     return [
         Prober(
             name=one.name,
             ask=_ask(one, lookout, server),
-            every_s=EXEC_EVERY_S if one.exec else 0.5,
+            every_s=EXEC_EVERY_S if one.exec else TICK_S,
         )
         for one in goal.checks
     ]

@@ -12,6 +12,7 @@ import queue
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
 OPEN_TIMEOUT_S = 20.0
 ASK_TIMEOUT_S = 10.0
 LOG_MAX_BYTES = 256 * 1024
+STEADY_S = 2.0  # after which also what runs well is inspected again
 # All that the docker of this machine is told: none of our inputs, nor a token.
 _FOR_DOCKER = re.compile(
     r"PATH|HOME|XDG_RUNTIME_DIR|DOCKER_[A-Z_]+|LD_LIBRARY_PATH|NO_PROXY|SSH_AUTH_SOCK"
 )
+_HEALTH = re.compile(r"\([^()]*\)$")
 _ONE_OFF = "com.docker.compose.oneoff"
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -86,6 +89,21 @@ def server_dial(server: Server, docker: Sequence[str]) -> Dial:
     return dial
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """A container as it was inspected."""
+
+    container: Container
+    at_s: float  # of the monotonic clock
+    said: str  # of it in the list, then
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether nothing of it changes that the list and the events do not tell."""
+        one = self.container
+        return one.status == "running" and one.health in ("", "healthy")
+
+
 class Engine:
     """An engine that is looked at, until the end of the block."""
 
@@ -97,7 +115,7 @@ class Engine:
         self._here = here
         self._stack = ExitStack()
         self._wire: Wire | None = None
-        self._ids: tuple[str, ...] = ()
+        self._known: dict[str, _Known] = {}  # by id, as they were inspected last
         self._secrets: dict[str, tuple[Hidden, ...]] = {}  # of the containers that were seen
         self._events = _Events(dial)
 
@@ -213,28 +231,50 @@ class Engine:
     def _look(self, timeout_s: float) -> tuple[Container, ...]:
         wire = self._connected()
         listing = Question(path=f"/containers/json?all=true{self._filter()}")
-        replies = wire.ask([listing, *map(_inspection, self._ids)], timeout_s)
+        due = self._due()
+        replies = wire.ask([listing, *map(_inspection, due)], timeout_s)
         if replies[0].status != 200:
             raise WireError(f"the engine answers {replies[0].status}")
-        listed = json.loads(replies[0].body)
-        ids = tuple(str(one["Id"]) for one in listed if self._wanted.takes(one))
-        by_id = dict(zip(self._ids, replies[1:], strict=True))
-        new = [one for one in ids if one not in by_id]
-        by_id.update(zip(new, wire.ask([*map(_inspection, new)], timeout_s), strict=True))
-        self._ids = ids
-        found = []
-        for one in ids:
-            reply = by_id[one]
-            if reply.status != 200:  # it went meanwhile
+        listed = {str(one["Id"]): one for one in _list(replies[0]) if self._wanted.takes(one)}
+        self._inspected(due, replies[1:], listed)
+        # What is new, or is not any more what it was, is not in the answers yet.
+        late = [one for one, said in listed.items() if self._is_changed(one, said)]
+        self._inspected(late, wire.ask([*map(_inspection, late)], timeout_s), listed)
+        self._known = {one: self._known[one] for one in listed if one in self._known}
+        return tuple(one.container for one in self._known.values())
+
+    def _due(self) -> list[str]:
+        """Those that are inspected at each look; who runs well is only now and then."""
+        now_s, ended = time.monotonic(), self._events.ended()
+        return [
+            key
+            for key, one in self._known.items()
+            if not one.is_steady or key in ended or now_s - one.at_s >= STEADY_S
+        ]
+
+    def _is_changed(self, container_id: str, listed: Mapping[str, Any]) -> bool:
+        known = self._known.get(container_id)
+        return known is None or known.said != _said(listed)
+
+    def _inspected(
+        self,
+        ids: Sequence[str],
+        replies: Sequence[Reply],
+        listed: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        for one, reply in zip(ids, replies, strict=True):
+            if reply.status != 200 or one not in listed:  # it went meanwhile
                 continue
             inspected = _parsed(reply)
             if one not in self._secrets:
                 self._secrets[one] = self._given(inspected)
             try:
-                found.append(container(inspected, reply.time_s))
+                found = container(inspected, reply.time_s)
             except (KeyError, TypeError, ValueError):
                 raise WireError("the engine's answer is not understood") from None
-        return tuple(found)
+            self._known[one] = _Known(
+                container=found, at_s=time.monotonic(), said=_said(listed[one])
+            )
 
     def _filter(self) -> str:
         if not self._wanted.project:
@@ -261,6 +301,7 @@ class _Events:
         self._since = ""
         self._last_ns = 0
         self._oom: set[str] = set()
+        self._ended: set[str] = set()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -275,6 +316,11 @@ class _Events:
         self._over.set()
         if self._thread is not None:
             self._thread.join(3.0)
+
+    def ended(self) -> set[str]:
+        """The containers whose ends were told since this was asked last."""
+        found, self._ended = self._ended, set()
+        return found
 
     def take(self) -> tuple[Exit, ...]:
         """The ends since they were taken last."""
@@ -312,12 +358,29 @@ class _Events:
         if action == "oom":
             self._oom.add(name)
         elif action == "die":
+            self._ended.add(name)
             self._told.put(Exit(container=name, exit_code=code, oom=name in self._oom))
             self._oom.discard(name)
 
 
 def _is_of(listed: Mapping[str, Any]) -> bool:
     return bool((listed.get("Labels") or {}).get(_PROJECT))
+
+
+def _list(reply: Reply) -> list[Mapping[str, Any]]:
+    try:
+        found = json.loads(reply.body)
+    except ValueError:
+        found = None
+    if not isinstance(found, list):
+        raise WireError("the engine's answer is not understood")
+    return found
+
+
+def _said(listed: Mapping[str, Any]) -> str:
+    """State and health of one of the engine's list, without how long it has been so."""
+    health = _HEALTH.search(str(listed.get("Status") or ""))
+    return f"{listed.get('State')} {health[0] if health else ''}"
 
 
 def _inspection(container_id: str) -> Question:

@@ -20,6 +20,7 @@ BUDGET_S = 60.0  # where neither a label, the configuration nor a health check s
 BUDGET_MARGIN_S = 10.0  # what a service gets beyond what its own health check may need
 READY_AFTER = 3  # good observations in a row
 STABLE_S = 5.0
+EARLY_S = 0.1  # a look may come so much before the end of a window, and need not wait for the next
 # Nothing but its running speaks for what has neither check nor probe. Most programs that wait for
 # their database by crashing do it within five seconds.
 UNCHECKED_READY_S = 5.0
@@ -364,7 +365,9 @@ class Watched:
             self._good_s = at_s
         self._streak += 1
         checked = bool(self.probes) or bool(one and one.health)
-        if self._streak < READY_AFTER or (not checked and at_s - self._good_s < UNCHECKED_READY_S):
+        if self._streak < READY_AFTER or (
+            not checked and at_s - self._good_s < UNCHECKED_READY_S - EARLY_S
+        ):
             self._become(at_s, "starting", "", "")
             return
         if self._ready_s is None:
@@ -373,7 +376,8 @@ class Watched:
         stable_s = STABLE_S if self.limits.stable_s is None else self.limits.stable_s
         since = self._ready_s if checked else self._good_s
         least = stable_s if checked else max(stable_s, UNCHECKED_STABLE_S)
-        self._become(at_s, "stable" if at_s - since >= least else "ready", "", "")
+        is_stable = at_s - since >= least - EARLY_S
+        self._become(at_s, "stable" if is_stable else "ready", "", "")
 
     def _not_good(self, at_s: float, reason: str, detail: str, state: State = "starting") -> None:
         if self.state in ("ready", "stable"):

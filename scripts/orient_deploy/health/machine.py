@@ -23,7 +23,7 @@ STABLE_S = 5.0
 EARLY_S = 0.1  # a look may come so much before the end of a window, and need not wait for the next
 # Nothing but its running speaks for what has neither check nor probe. Most programs that wait for
 # their database by crashing do it within five seconds.
-UNCHECKED_READY_S = 5.0
+UNCHECKED_READY_S = 7.0
 UNCHECKED_STABLE_S = 10.0
 CRASHES_MAX = 2  # restarts before it was ready
 MISSES_MAX = 3  # wrong answers in a row, once it was ready

@@ -170,6 +170,12 @@ CASES = {
     "restarted often last week": Case(
         trace=lasting(12, app(CHECKED, restart_count=9, age_s=1e6)), word="healthy"
     ),
+    "one crash after the five seconds that many wait": Case(
+        trace=[*lasting(6, app()), *lasting(12, crash())], word="healthy"
+    ),
+    "one crash later than that": Case(
+        trace=[*lasting(8, app()), *lasting(12, crash())], word="failed", reason="restarted"
+    ),
     "restarted often a minute ago, and fine since": Case(
         trace=lasting(12, app(CHECKED, restart_count=4, age_s=90, up_s=60)), word="healthy"
     ),

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 OPEN_TIMEOUT_S = 20.0
 ASK_TIMEOUT_S = 10.0
 LOG_MAX_BYTES = 256 * 1024
-STEADY_S = 2.0  # after which also what runs well is inspected again
+STEADY_S = 4.0  # after which all is listed again, and also what runs well is inspected
 # All that the docker of this machine is told: none of our inputs, nor a token.
 _FOR_DOCKER = re.compile(
     r"PATH|HOME|XDG_RUNTIME_DIR|DOCKER_[A-Z_]+|LD_LIBRARY_PATH|NO_PROXY|SSH_AUTH_SOCK"
 )
-_HEALTH = re.compile(r"\([^()]*\)$")
+# What the engine tells of containers; the checks of their health are many, and left out.
+_OF_ANOTHER = ("create", "destroy", "rename")
+_EVENTS = (*_OF_ANOTHER, "start", "die", "oom", "pause", "unpause", "health_status", "restart")
 _ONE_OFF = "com.docker.compose.oneoff"
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -95,11 +97,10 @@ class _Known:
 
     container: Container
     at_s: float  # of the monotonic clock
-    said: str  # of it in the list, then
 
     @property
     def is_steady(self) -> bool:
-        """Whether nothing of it changes that the list and the events do not tell."""
+        """Whether nothing of it changes that no event tells."""
         one = self.container
         return one.status == "running" and one.health in ("", "healthy")
 
@@ -116,6 +117,8 @@ class Engine:
         self._stack = ExitStack()
         self._wire: Wire | None = None
         self._known: dict[str, _Known] = {}  # by id, as they were inspected last
+        self._ids: list[str] = []  # of all that is wanted, when it was listed last
+        self._listed_s = -STEADY_S
         self._secrets: dict[str, tuple[Hidden, ...]] = {}  # of the containers that were seen
         self._events = _Events(dial)
 
@@ -229,41 +232,34 @@ class Engine:
         return (code, frames(output)[-LOG_MAX_BYTES:]) if isinstance(code, int) else None
 
     def _look(self, timeout_s: float) -> tuple[Container, ...]:
-        wire = self._connected()
-        listing = Question(path=f"/containers/json?all=true{self._filter()}")
-        due = self._due()
-        replies = wire.ask([listing, *map(_inspection, due)], timeout_s)
-        if replies[0].status != 200:
-            raise WireError(f"the engine answers {replies[0].status}")
-        listed = {str(one["Id"]): one for one in _list(replies[0]) if self._wanted.takes(one)}
-        self._inspected(due, replies[1:], listed)
-        # What is new, or is not any more what it was, is not in the answers yet.
-        late = [one for one, said in listed.items() if self._is_changed(one, said)]
-        self._inspected(late, wire.ask([*map(_inspection, late)], timeout_s), listed)
-        self._known = {one: self._known[one] for one in listed if one in self._known}
-        return tuple(one.container for one in self._known.values())
-
-    def _due(self) -> list[str]:
-        """Those that are inspected at each look; who runs well is only now and then."""
-        now_s, ended = time.monotonic(), self._events.ended()
-        return [
+        wire, now_s, news = self._connected(), time.monotonic(), self._events.news()
+        # Without the events nothing tells what has changed.
+        is_old = news is None or now_s - self._listed_s >= STEADY_S
+        touched, is_new = news or (set(), True)
+        question = Question(path="/_ping")  # that nothing changed is seen too
+        if is_old or is_new:
+            question = Question(path=f"/containers/json?all=true{self._filter()}")
+        due = [
             key
             for key, one in self._known.items()
-            if not one.is_steady or key in ended or now_s - one.at_s >= STEADY_S
+            if news is None or not one.is_steady or key in touched or now_s - one.at_s >= STEADY_S
         ]
+        first, *replies = wire.ask([question, *map(_inspection, due)], timeout_s)
+        if first.status != 200:
+            raise WireError(f"the engine answers {first.status}")
+        if is_old or is_new:
+            self._ids = [str(one["Id"]) for one in _list(first) if self._wanted.takes(one)]
+            self._listed_s = now_s
+        self._inspected(due, replies)
+        new = [one for one in self._ids if one not in self._known]
+        self._inspected(new, wire.ask([*map(_inspection, new)], timeout_s))
+        self._known = {one: self._known[one] for one in self._ids if one in self._known}
+        return tuple(one.container for one in self._known.values())
 
-    def _is_changed(self, container_id: str, listed: Mapping[str, Any]) -> bool:
-        known = self._known.get(container_id)
-        return known is None or known.said != _said(listed)
-
-    def _inspected(
-        self,
-        ids: Sequence[str],
-        replies: Sequence[Reply],
-        listed: Mapping[str, Mapping[str, Any]],
-    ) -> None:
+    def _inspected(self, ids: Sequence[str], replies: Sequence[Reply]) -> None:
         for one, reply in zip(ids, replies, strict=True):
-            if reply.status != 200 or one not in listed:  # it went meanwhile
+            if reply.status != 200:  # it went meanwhile
+                self._known.pop(one, None)
                 continue
             inspected = _parsed(reply)
             if one not in self._secrets:
@@ -272,9 +268,7 @@ class Engine:
                 found = container(inspected, reply.time_s)
             except (KeyError, TypeError, ValueError):
                 raise WireError("the engine's answer is not understood") from None
-            self._known[one] = _Known(
-                container=found, at_s=time.monotonic(), said=_said(listed[one])
-            )
+            self._known[one] = _Known(container=found, at_s=time.monotonic())
 
     def _filter(self) -> str:
         if not self._wanted.project:
@@ -301,7 +295,10 @@ class _Events:
         self._since = ""
         self._last_ns = 0
         self._oom: set[str] = set()
-        self._ended: set[str] = set()
+        self._touched: set[str] = set()
+        self._is_new = True  # there may be containers that nobody has seen
+        self._is_listening = False
+        self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -317,10 +314,13 @@ class _Events:
         if self._thread is not None:
             self._thread.join(3.0)
 
-    def ended(self) -> set[str]:
-        """The containers whose ends were told since this was asked last."""
-        found, self._ended = self._ended, set()
-        return found
+    def news(self) -> tuple[set[str], bool] | None:
+        """The containers of which something was told since this was asked last, and whether there
+        may be new ones; None: nobody listens."""
+        with self._lock:
+            found = self._touched, self._is_new
+            self._touched, self._is_new = set(), False
+            return found if self._is_listening else None
 
     def take(self) -> tuple[Exit, ...]:
         """The ends since they were taken last."""
@@ -330,17 +330,20 @@ class _Events:
         return tuple(found)
 
     def _listen(self) -> None:
-        kinds = {"type": ["container"], "event": ["die", "oom"]}
-        filters = quote(json.dumps(kinds))
+        filters = quote(json.dumps({"type": ["container"], "event": list(_EVENTS)}))
         while not self._over.is_set():
             since = f"since={self._since}&" if self._since else ""
             question = Question(path=f"/events?{since}filters={filters}")
             try:
                 with self._dial() as pipe:
-                    for line in Wire(pipe).stream(question, self._over):
+                    lines = Wire(pipe).stream(question, self._over)
+                    next(lines)  # the answer has begun
+                    self._is_listening = True
+                    for line in lines:
                         self._hear(line)
-            except (WireError, OrientError, OSError):
+            except (WireError, OrientError, OSError, StopIteration):
                 pass  # the next look says so
+            self._is_listening = False
             self._over.wait(1.0)
 
     def _hear(self, line: bytes) -> None:
@@ -355,10 +358,12 @@ class _Events:
             return
         self._last_ns = at_ns
         self._since = f"{at_ns // 10**9}.{at_ns % 10**9:09d}"
+        with self._lock:
+            self._touched.add(name)
+            self._is_new = self._is_new or action in _OF_ANOTHER
         if action == "oom":
             self._oom.add(name)
         elif action == "die":
-            self._ended.add(name)
             self._told.put(Exit(container=name, exit_code=code, oom=name in self._oom))
             self._oom.discard(name)
 
@@ -375,12 +380,6 @@ def _list(reply: Reply) -> list[Mapping[str, Any]]:
     if not isinstance(found, list):
         raise WireError("the engine's answer is not understood")
     return found
-
-
-def _said(listed: Mapping[str, Any]) -> str:
-    """State and health of one of the engine's list, without how long it has been so."""
-    health = _HEALTH.search(str(listed.get("Status") or ""))
-    return f"{listed.get('State')} {health[0] if health else ''}"
 
 
 def _inspection(container_id: str) -> Question:

@@ -86,7 +86,8 @@ class Wire:
         return replies
 
     def stream(self, question: Question, over: threading.Event) -> Iterator[bytes]:
-        """The lines of an answer that has no end, until it is over.
+        """The lines of an answer that has no end, until it is over; first an empty one, when it
+        has begun.
 
         Raises:
             WireError: there is none, or it ended badly.
@@ -96,6 +97,7 @@ class Wire:
         response = self._begun(question.method)
         if response.status != 200:
             raise WireError(f"the engine answered {response.status}")
+        yield b""
         try:
             yield from iter(response.readline, b"")
         except (OSError, HTTPException, ValueError):

@@ -1,13 +1,15 @@
-"""Whether a port takes connections, and keeps them."""
+"""Whether a port takes connections, and keeps them.
+
+Asks once; never decides what that means for a deploy.
+"""
 
 from __future__ import annotations
 
 import time
 
 from orient_deploy.health.observation import Answer
-from orient_deploy.probe.connection import Unanswered, reached, why
+from orient_deploy.probe.connection import Unanswered, named, reached, why
 from orient_deploy.probe.model import TcpProbe
-from orient_deploy.text import printable
 
 # Docker's proxy takes every connection, and closes it when nothing listens in the container.
 KEPT_S = 0.2
@@ -16,7 +18,7 @@ KEPT_S = 0.2
 def ask_tcp(probe: TcpProbe) -> Answer:
     """Whether a connection is taken, and not closed at once."""
     deadline = time.monotonic() + probe.timeout_s
-    place = f"{probe.host}:{probe.port}"
+    place = named(probe.host, probe.port)
     try:
         one = reached(
             probe.host, probe.port, family=probe.family, via=probe.via, deadline_s=deadline
@@ -32,10 +34,5 @@ def ask_tcp(probe: TcpProbe) -> Answer:
         if is_closed:
             raise Unanswered("refused", f"{place} closes the connection at once")
     except Unanswered as error:
-        return Answer(
-            probe=probe.name,
-            outcome="unknown" if error.is_unknown else "wrong",
-            reason=error.reason,
-            detail=printable(error.detail),
-        )
+        return error.answer(probe.name)
     return Answer(probe=probe.name, outcome="right")

@@ -243,11 +243,16 @@ class Timely(io.RawIOBase):
         return self._one.recv_into(buffer)
 
 
+class _Kept(io.BufferedReader):
+    def close(self) -> None:
+        """Stays open, as a response that is over closes it: the next one is read from it too."""
+
+
 class Readable:
     """The side of a socket that `http.client` reads responses from; each from the same buffer."""
 
     def __init__(self, one: socket.socket, deadline_s: float) -> None:
-        self._file: io.BufferedIOBase = io.BufferedReader(Timely(one, deadline_s))
+        self._file: io.BufferedIOBase = _Kept(Timely(one, deadline_s))
 
     def makefile(self, mode: str) -> io.BufferedIOBase:
         return self._file

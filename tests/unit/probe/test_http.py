@@ -1,133 +1,68 @@
-"""What real servers on this machine answer, and what is said of it."""
+"""What real servers answer over HTTP, and what is said of it."""
 
 from __future__ import annotations
 
 import json
-import socket
-import ssl
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from orient_deploy.probe.http import ask_http
-from orient_deploy.probe.model import HttpProbe, TcpProbe
-from orient_deploy.probe.tcp import ask_tcp
-
-HTML = "text/html; charset=utf-8"
-JS = "text/javascript"
-PAGE = (
-    '<link rel="stylesheet" href="a.css"><script type="module" src="/app/a.js"></script>'
-    '<script type="application/json" src="/none.json"></script>'
-    '<script src="https://elsewhere.example/x.js"></script>'
+from orient_deploy.probe.http import BODY_MAX_BYTES, ask_http
+from orient_deploy.probe.model import HttpProbe
+from tests.unit.probe.servers import (
+    HTML,
+    JS,
+    RIGHT,
+    Behaviour,
+    Routes,
+    Site,
+    answer_of,
+    answering,
+    ask,
+    raw,
+    reset,
+    silence,
+    site,
+    trickling,
 )
-ROUTES: Mapping[str, tuple[int, Mapping[str, str], str]] = {
-    "/health": (200, {"Content-Type": "application/json"}, '{"status": "ok", "db": {"up": true}}'),
+
+HEALTH = '{"status": "ok", "up": 3, "db": {"up": true, "since": null}, "all": [{"n": "1"}]}'
+ROUTES: Routes = {
+    "/health": (200, {"Content-Type": "application/json", "X-A": "b\nc"}, HEALTH),
     "/empty": (204, {}, ""),
     "/none": (404, {"Content-Type": HTML}, "<h1>no</h1>"),
-    "/broken": (502, {"Content-Type": HTML}, "<h1>502 Bad Gateway</h1>\x1b[31m::error::x"),
-    "/app/": (200, {"Content-Type": HTML, "X-Frame-Options": "DENY"}, PAGE),
-    "/app/a.js": (200, {"Content-Type": JS}, "1"),
-    "/app/a.css": (200, {"Content-Type": "text/css"}, ""),
+    "/page/": (200, {"Content-Type": HTML}, '<script src="a.js"></script>'),
+    "/page/a.js": (200, {"Content-Type": JS}, "1"),
     "/spa/": (200, {"Content-Type": HTML}, '<script src="a.js"></script>'),
-    "/spa/a.js": (200, {"Content-Type": HTML}, PAGE),
-    "/gone/": (200, {"Content-Type": HTML}, '<script src="b.js"></script>'),
-    "/gone/b.js": (404, {"Content-Type": HTML}, ""),
+    "/spa/a.js": (200, {"Content-Type": HTML}, "<p>"),
+    "/gone/": (200, {"Content-Type": HTML}, '<script src="a.js"></script>'),
+    "/data/": (200, {"Content-Type": HTML}, '<script src="data:,1"></script>'),
+    "/odd/": (200, {"Content-Type": HTML}, '<script src="http://[/a.js"></script>'),
     "/to": (302, {"Location": "/health"}, ""),
+    "/nowhere": (302, {}, ""),
     "/round": (302, {"Location": "/about"}, ""),
     "/about": (302, {"Location": "/round"}, ""),
+    "/self": (301, {"Location": "/self#a"}, ""),
     "/out": (302, {"Location": "ftp://x/"}, ""),
+    "/bracket": (302, {"Location": "http://[x/"}, ""),
+    "/port": (302, {"Location": "http://x:99999/"}, ""),
+    "/letter": (302, {"Location": "/\u00c3\u00bc \u00ff"}, ""),  # as bytes: ü in UTF-8, and none
+    "/%C3%BC%20%FF": (200, {}, ""),
+    "/login": (407, {}, ""),
+    "/portal": (511, {}, ""),
+    **{f"/on/{left}": (302, {"Location": f"/on/{left - 1}"}, "") for left in range(1, 9)},
+    "/on/0": (200, {}, ""),
 }
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        status, headers, body = ROUTES.get(path, ROUTES["/none"])
-        if path.startswith("/on/"):
-            status, headers = 302, {"Location": f"/on/{int(path[4:]) + 1}"}
-        data = body.encode()
-        self.send_response(status)
-        for name, text in headers.items():
-            self.send_header(name, text)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-class Server6(ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-
-
-@contextmanager
-def serving(
-    kind: type[ThreadingHTTPServer] = ThreadingHTTPServer,
-    address: str = "127.0.0.1",
-    context: ssl.SSLContext | None = None,
-) -> Iterator[int]:
-    with kind((address, 0), Handler) as server:
-        server.daemon_threads = True
-        if context:
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
-
-
-@contextmanager
-def raw(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A port where each connection is treated so."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.05)
-        over = threading.Event()
-
-        def serve() -> None:
-            while not over.is_set():
-                try:
-                    one, _ = listener.accept()
-                except TimeoutError:
-                    continue
-                with one:
-                    one.settimeout(5)
-                    answer(one)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            over.set()
-            thread.join()
+SRC = 'src="(.*?)"'
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with serving() as number:
-        yield number
-
-
-def ask(port: int, path: str = "/health", **wanted: Any) -> tuple[str, str]:
-    probe = HttpProbe(name="p", url=f"http://127.0.0.1:{port}{path}", **wanted)
-    answer = ask_http(probe)
-    assert answer.probe == "p" and len(answer.detail) <= 300 and answer.detail.isprintable()
-    return answer.outcome, answer.reason
-
-
-RIGHT = ("right", "")
+def here() -> Iterator[Site]:
+    with site(ROUTES) as server:
+        yield server
 
 
 @pytest.mark.parametrize(
@@ -138,272 +73,246 @@ RIGHT = ("right", "")
         pytest.param("/none", {}, ("wrong", "status"), id="404"),
         pytest.param("/none", {"status": (404,)}, RIGHT, id="404-as-it-must-be"),
         pytest.param("/health", {"status": (404,)}, ("wrong", "status"), id="200-and-not-404"),
-        pytest.param("/broken", {}, ("wrong", "status"), id="502"),
+        pytest.param("/login", {}, ("unknown", "proxy"), id="proxy-asks-for-login"),
+        pytest.param("/portal", {}, ("unknown", "proxy"), id="network-asks-for-login"),
+        pytest.param("/login", {"status": (407,)}, RIGHT, id="407-as-it-must-be"),
         pytest.param("/health", {"body": '"status": "ok"'}, RIGHT, id="body"),
         pytest.param("/health", {"body": "up!"}, ("wrong", "body"), id="other-body"),
-        pytest.param("/health", {"json": {"status": "ok", "db.up": "true"}}, RIGHT, id="json"),
-        pytest.param("/health", {"json": {"db.up": "false"}}, ("wrong", "json"), id="other-value"),
+        pytest.param("/health", {"json": {"status": "ok", "db.up": True}}, RIGHT, id="json"),
+        pytest.param("/health", {"json": {"up": 3, "db.since": None}}, RIGHT, id="json-values"),
+        pytest.param("/health", {"json": {"db.up": "true", "up": "3"}}, RIGHT, id="json-as-text"),
+        pytest.param("/health", {"json": {"all.0.n": "1"}}, RIGHT, id="json-list"),
+        pytest.param("/health", {"json": {"all.0.n": 1}}, ("wrong", "json"), id="no-number"),
+        pytest.param("/health", {"json": {"db.up": 1}}, ("wrong", "json"), id="true-is-not-1"),
+        pytest.param("/health", {"json": {"db.up": False}}, ("wrong", "json"), id="other-value"),
+        pytest.param("/health", {"json": {"all.1.n": "1"}}, ("wrong", "json"), id="short-list"),
         pytest.param("/health", {"json": {"db.x": "1"}}, ("wrong", "json"), id="no-such-key"),
-        pytest.param("/none", {"status": (404,), "json": {"a": "1"}}, ("wrong", "json"), id="html"),
-        pytest.param("/app/", {"headers": {"x-frame-options": "DENY"}}, RIGHT, id="header"),
-        pytest.param(
-            "/app/", {"headers": {"x-frame-options": "A"}}, ("wrong", "header"), id="other"
-        ),
-        pytest.param("/app/", {"headers": {"x-none": ""}}, ("wrong", "header"), id="no-header"),
+        pytest.param("/health", {"json": {"db.up.x": "1"}}, ("wrong", "json"), id="too-deep"),
+        pytest.param("/page/", {"json": {"a": "1"}}, ("wrong", "json"), id="html-for-json"),
+        pytest.param("/health", {"headers": {"x-a": "b"}}, RIGHT, id="header"),
+        pytest.param("/health", {"headers": {"X-A": "c"}}, RIGHT, id="second-header-of-a-name"),
+        pytest.param("/health", {"headers": {"x-a": "d"}}, ("wrong", "header"), id="other-header"),
+        pytest.param("/health", {"headers": {"x-n": ""}}, ("wrong", "header"), id="no-header"),
         pytest.param("/health", {"content_type": "application/json"}, RIGHT, id="type"),
-        pytest.param("/app/", {"content_type": "text/html"}, RIGHT, id="type-with-parameters"),
-        pytest.param("/app/", {"content_type": JS}, ("wrong", "content-type"), id="other-type"),
+        pytest.param("/page/", {"content_type": "Text/HTML"}, RIGHT, id="type-with-parameters"),
+        pytest.param("/page/", {"content_type": JS}, ("wrong", "content-type"), id="other-type"),
+        pytest.param("/empty", {"content_type": JS}, ("wrong", "content-type"), id="no-type"),
+        pytest.param("/page/", {"follow": SRC, "content_type": JS}, RIGHT, id="followed"),
         pytest.param(
-            "/app/", {"follow": r'src="([^"]+\.js)"', "content_type": JS}, RIGHT, id="followed"
+            "/spa/", {"follow": SRC, "content_type": JS}, ("wrong", "content-type"), id="to-html"
         ),
-        pytest.param(
-            "/spa/",
-            {"follow": r'src="([^"]+\.js)"', "content_type": JS},
-            ("wrong", "content-type"),
-            id="followed-to-html",
-        ),
-        pytest.param(
-            "/gone/", {"follow": 'src="(.*?)"'}, ("wrong", "asset-missing"), id="followed-404"
-        ),
+        pytest.param("/spa/", {"follow": SRC}, RIGHT, id="followed-to-any-type"),
+        pytest.param("/gone/", {"follow": SRC}, ("wrong", "asset-missing"), id="followed-404"),
         pytest.param("/health", {"follow": "src=(x)"}, ("wrong", "body"), id="nothing-to-follow"),
-        pytest.param("/app/", {"assets": True}, RIGHT, id="assets"),
-        pytest.param("/spa/", {"assets": True}, ("wrong", "asset-type"), id="html-for-a-script"),
-        pytest.param("/gone/", {"assets": True}, ("wrong", "asset-missing"), id="no-such-script"),
+        pytest.param("/data/", {"follow": SRC}, ("wrong", "body"), id="followed-to-no-http"),
+        pytest.param("/odd/", {"follow": SRC}, ("wrong", "body"), id="followed-to-no-address"),
         pytest.param("/to", {}, RIGHT, id="redirect"),
         pytest.param("/to", {"redirects": 0, "status": (302,)}, RIGHT, id="the-redirect-itself"),
+        pytest.param("/to", {"redirects": 0}, ("wrong", "status"), id="redirect-is-not-2xx"),
+        pytest.param("/nowhere", {"status": (302,)}, RIGHT, id="redirect-to-nowhere"),
+        pytest.param("/letter", {}, RIGHT, id="redirect-to-letters"),
+        pytest.param("/on/5", {}, RIGHT, id="five-redirects"),
+        pytest.param("/on/6", {}, ("wrong", "redirect"), id="six-redirects"),
+        pytest.param("/on/6", {"redirects": 6}, RIGHT, id="six-redirects-of-six"),
         pytest.param("/round", {}, ("wrong", "redirect"), id="in-a-circle"),
-        pytest.param("/on/1", {}, ("wrong", "redirect"), id="on-and-on"),
+        pytest.param("/self", {}, ("wrong", "redirect"), id="to-itself"),
         pytest.param("/out", {}, ("wrong", "redirect"), id="to-no-http"),
+        pytest.param("/bracket", {}, ("wrong", "redirect"), id="to-no-address"),
+        pytest.param("/port", {}, ("wrong", "redirect"), id="to-no-port"),
     ],
 )
 def test_an_answer_is_judged(
-    path: str, wanted: Mapping[str, Any], expected: tuple[str, str], port: int
+    path: str, wanted: Mapping[str, Any], expected: tuple[str, str], here: Site
 ) -> None:
-    assert ask(port, path, **wanted) == expected
+    assert ask(here.port, path, **wanted) == expected
 
 
-def test_an_error_page_is_told_without_its_markup(port: int) -> None:
-    answer = ask_http(HttpProbe(name="p", url=f"http://u:zx81@127.0.0.1:{port}/broken?token=zx82"))
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param(
+            "<head><title>502</title></head><h1>502 Bad\nGateway</h1>", "502 Bad Gateway", id="page"
+        ),
+        pytest.param("a\x1b[31m\n::error::b\u202e", r"a\x1b[31m ::error::b\u202e", id="controls"),
+        pytest.param("Cannot GET /x?token=zx82-secret&a=1.", "Cannot GET /x?…", id="its-address"),
+        pytest.param("token zx82-secret is old", "token *** is old", id="a-value-of-the-query"),
+        pytest.param("no http://u:zx81-secret@db/x", "no http://db/x", id="a-login"),
+        pytest.param("why? because", "why? because", id="a-question"),
+        pytest.param("x" * 500, "x" * 100, id="long"),
+    ],
+)
+def test_an_error_page_is_told_by_its_first_words(body: str, said: str) -> None:
+    with site({"/x": (502, {"Content-Type": "text/html"}, body)}) as server:
+        url = f"http://u:zx81-secret@127.0.0.1:{server.port}/x?token=zx82-secret#zx82-secret"
+        answer = ask_http(HttpProbe(name="p", url=url))
 
-    assert answer.status == 502 and "502 Bad Gateway" in answer.detail
-    assert "zx8" not in answer.detail and "\x1b" not in answer.detail and "<" not in answer.detail
-
-
-def reset(one: socket.socket) -> None:
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-
-
-def trickle(one: socket.socket) -> None:
-    one.recv(4096)
-    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    try:
-        for _ in range(100):
-            one.sendall(b"x")
-            time.sleep(0.05)
-    except OSError:
-        pass
-
-
-def silence(one: socket.socket) -> None:
-    try:
-        while one.recv(4096):
-            pass
-    except OSError:
-        pass
+    place = f"http://127.0.0.1:{server.port}/x"
+    assert answer.status == 502
+    assert answer.detail == f"{place} answers 502, not 2xx: {said}"
 
 
-def answering(data: bytes) -> Callable[[socket.socket], None]:
-    def answer(one: socket.socket) -> None:
-        one.recv(4096)
-        one.sendall(data)
+@pytest.mark.parametrize(
+    ("status", "media_type"),
+    [pytest.param(404, HTML, id="not-of-5xx"), pytest.param(500, "image/png", id="not-of-images")],
+)
+def test_other_bodies_are_not_told(status: int, media_type: str) -> None:
+    with site({"/": (status, {"Content-Type": media_type}, "words")}) as server:
+        answer = answer_of(server.port, "/")
 
-    return answer
+    assert "words" not in answer.detail and str(status) in answer.detail
+
+
+def test_foreign_text_in_an_address_is_spelt_out() -> None:
+    """A path is shown, but for what cannot be; the query behind it is not."""
+    with site({"/": (302, {"Location": "/a\x1b[1m\x80b?token=zx82"}, "")}) as server:
+        answer = answer_of(server.port, "/")
+
+    assert answer.reason == "status" and "zx82" not in answer.detail
+    assert r"/a\x1b[1m" in answer.detail
+
+
+def test_a_long_path_is_cut() -> None:
+    with site({}) as server:
+        answer = answer_of(server.port, "/" + "a" * 1000)
+
+    assert len(answer.detail) == 300 and answer.detail.endswith("…")
+
+
+# --- no answer, or half of one
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
     ("behaviour", "expected"),
     [
-        pytest.param(reset, "refused", id="reset"),
-        pytest.param(lambda one: None, "refused", id="closed"),
-        pytest.param(silence, "no-answer", id="silence"),
-        pytest.param(trickle, "no-answer", id="trickle"),
-        pytest.param(answering(b"SSH-2.0-x\r\n"), "protocol", id="no-http"),
-        pytest.param(answering(b"HTTP/1.1 2x0 OK\r\n\r\n"), "protocol", id="no-status"),
+        pytest.param(reset, ("wrong", "refused"), id="reset"),
+        pytest.param(lambda one: None, ("wrong", "refused"), id="closed"),
+        pytest.param(answering(), ("wrong", "refused"), id="closed-when-asked"),
+        pytest.param(answering(OK, and_then=reset), ("wrong", "refused"), id="reset-in-headers"),
         pytest.param(
-            answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"), "refused", id="breaks-off"
+            answering(OK, b"Content-Length: 9\r\n\r\nx"), ("wrong", "refused"), id="breaks-off"
+        ),
+        pytest.param(
+            answering(CHUNKED, b"9\r\nx"), ("wrong", "refused"), id="breaks-off-in-a-chunk"
+        ),
+        pytest.param(
+            answering(CHUNKED, b"1\r\nx\r\n"), ("wrong", "refused"), id="breaks-off-after-a-chunk"
+        ),
+        pytest.param(answering(CHUNKED, b"1\r\nx\r\n0\r\n\r\n"), RIGHT, id="all-chunks"),
+        pytest.param(answering(OK, b"\r\nx"), RIGHT, id="ends-with-the-connection"),
+        pytest.param(answering(b"HTTP/1.0 200 OK\r\n\r\n"), RIGHT, id="http-1.0"),
+        pytest.param(
+            answering(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", OK, b"\r\n"),
+            RIGHT,
+            id="hints-before-the-answer",
+        ),
+        pytest.param(
+            answering(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50), ("wrong", "protocol"), id="hints"
+        ),
+        pytest.param(answering(b"SSH-2.0-x\r\n"), ("wrong", "protocol"), id="no-http"),
+        pytest.param(answering(b"HTTP/1.1 2x0 OK\r\n\r\n"), ("wrong", "protocol"), id="no-status"),
+        pytest.param(answering(OK, b"A: b\r\n" * 300), ("wrong", "protocol"), id="endless-headers"),
+        pytest.param(answering(b"x" * 99999), ("wrong", "protocol"), id="endless-line"),
+        pytest.param(silence, ("wrong", "no-answer"), id="silence"),
+        pytest.param(answering(OK, and_then=silence), ("wrong", "no-answer"), id="then-silence"),
+        pytest.param(
+            trickling(OK + b"X: ", b"x"), ("wrong", "no-answer"), id="headers-that-trickle"
+        ),
+        pytest.param(
+            trickling(OK + b"Content-Length: 999\r\n\r\n", b"x"),
+            ("wrong", "no-answer"),
+            id="a-body-that-trickles",
+        ),
+        pytest.param(
+            trickling(CHUNKED + b"1;", b"x"), ("wrong", "no-answer"), id="chunks-that-trickle"
+        ),
+        pytest.param(
+            trickling(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+            ("wrong", "no-answer"),
+            id="an-answer-that-only-announces-itself",
         ),
     ],
 )
-def test_no_answer_has_its_reason(
-    behaviour: Callable[[socket.socket], None], expected: str
-) -> None:
-    begun = time.monotonic()
+def test_what_comes_of_a_connection(behaviour: Behaviour, expected: tuple[str, str]) -> None:
     with raw(behaviour) as number:
-        assert ask(number, timeout_s=0.4) == ("wrong", expected)
-        assert time.monotonic() - begun < 1.5
+        begun = time.monotonic()
+        answer = answer_of(number, timeout_s=0.4)
+        took = time.monotonic() - begun
+
+    assert (answer.outcome, answer.reason) == expected
+    assert took < 0.4 + 0.5
 
 
-def test_nobody_listens() -> None:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        assert ask(one.getsockname()[1]) == ("wrong", "refused")
+def test_redirects_share_the_limit() -> None:
+    """Each answers in time, and all of them do not."""
+    routes: Routes = {f"/{n}": (302, {"Location": f"/{n + 1}"}, "") for n in range(30)}
+    with site(routes) as server:
+        server.delay_s = 0.15
+        begun = time.monotonic()
+        assert ask(server.port, "/0", timeout_s=0.5, redirects=20) == ("wrong", "no-answer")
+        assert time.monotonic() - begun < 1
+
+
+def test_of_an_endless_body_the_beginning_is_read() -> None:
+    begin = b"ready"
+
+    def endless(one: Any) -> None:
+        answering(OK, b"\r\n", begin)(one)
+        while True:
+            one.sendall(b"x" * 65536)
+
+    with raw(endless) as number:
+        assert ask(number, body="ready") == RIGHT
+        assert ask(number, body="steady") == ("wrong", "body")
+
+
+def test_a_body_is_read_to_two_mebibytes() -> None:
+    text = " " * (BODY_MAX_BYTES - 2) + "{}"
+    with site({"/": (200, {}, text), "/more": (200, {}, " " + text)}) as server:
+        assert ask(server.port, "/", body="{}") == RIGHT
+        assert ask(server.port, "/more", body="{}") == ("wrong", "body")
 
 
 @pytest.mark.parametrize(
-    ("url", "reason"),
+    "text",
     [
-        pytest.param("http://nothing.invalid/", "dns", id="no-such-name"),
-        pytest.param("http://255.255.255.255/", "unreachable", id="no-way"),
-        pytest.param("http://" + "a" * 70 + ".example/", "dns", id="no-name"),
+        pytest.param("[" * 100_000, id="too-deep"),
+        pytest.param("{'status': 'ok'}", id="no-json"),
+        pytest.param("", id="empty"),
     ],
 )
-def test_what_says_nothing_of_the_service_is_unknown(url: str, reason: str) -> None:
-    answer = ask_http(HttpProbe(name="p", url=url, timeout_s=1))
-
-    assert (answer.outcome, answer.reason) == ("unknown", reason)
-
-
-def test_one_family_is_asked(port: int) -> None:
-    with serving(Server6, "::1") as six:
-        url = f"http://[::1]:{six}/health"
-        assert ask_http(HttpProbe(name="p", url=url)).outcome == "right"
-        assert ask_http(HttpProbe(name="p", url=url, family="6")).outcome == "right"
-        assert ask_http(HttpProbe(name="p", url=url, family="4")).reason == "dns"
-    url = f"http://127.0.0.1:{port}/health"
-    assert ask_http(HttpProbe(name="p", url=url, family="4")).outcome == "right"
-    assert ask_http(HttpProbe(name="p", url=url, family="6")).reason == "dns"
+def test_what_is_no_json_is_told(text: str) -> None:
+    with site({"/": (200, {}, text)}) as server:
+        assert ask(server.port, "/", json={"status": "ok"}) == ("wrong", "json")
 
 
-def test_a_socket_may_lead_there(port: int, tmp_path: Path) -> None:
-    """Host and address stay those of the probe; a socket that leads nowhere says nothing."""
-    path = tmp_path / "s"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-
-        def pass_on() -> None:
-            one, _ = listener.accept()
-            with one, socket.create_connection(("127.0.0.1", port)) as other:
-                other.sendall(one.recv(4096))
-                while data := other.recv(4096):
-                    one.sendall(data)
-
-        thread = threading.Thread(target=pass_on)
+def test_many_ask_at_once(here: Site) -> None:
+    found: list[tuple[str, str]] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(ask(here.port, json={"db.up": True})))
+        for _ in range(32)
+    ]
+    for thread in threads:
         thread.start()
-        probe = HttpProbe(name="p", url="http://app.invalid/health", via=str(path))
-        assert ask_http(probe).outcome == "right"
+    for thread in threads:
         thread.join()
-    answer = ask_http(replace(probe, via=str(tmp_path / "none")))
-    assert (answer.outcome, answer.reason) == ("unknown", "not-observed")
+
+    assert found == [RIGHT] * 32
 
 
-# --- TLS
+def test_the_environments_proxy_is_not_asked(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    assert ask(here.port) == RIGHT
 
 
-class Authority:
-    """One that signs certificates, from a day to a day."""
+def test_what_is_asked_for_is_spelt_as_servers_read_it(here: Site) -> None:
+    here.asked.clear()
+    document = {"a b": "ü"}
+    ask(here.port, "/no such/ü?q=" + json.dumps(document, ensure_ascii=False) + "#part")
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._openssl(*self._new("ca"), "-x509", "-days", "9", "-out", "ca.pem")
-        (folder / "ca.cnf").write_text(
-            "[ca]\ndefault_ca=a\n[a]\ndatabase=index\nserial=serial\nnew_certs_dir=.\n"
-            "default_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n"
-        )
-        (folder / "index").write_text("")
-        (folder / "serial").write_text("01\n")
-
-    def _openssl(self, *words: str) -> None:
-        subprocess.run(
-            ["openssl", *words], cwd=self.folder, check=True, capture_output=True, timeout=60
-        )
-
-    @staticmethod
-    def _new(name: str) -> tuple[str, ...]:
-        curve = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-        return ("req", "-newkey", *curve, "-subj", f"/CN={name}", "-keyout", f"{name}.key")
-
-    def context(self, name: str, start: float, end: float) -> ssl.SSLContext:
-        """Of a server with a certificate from so many days from now to so many."""
-        now = time.time()
-        dates = [
-            time.strftime("%Y%m%d%H%M%SZ", time.gmtime(now + 86_400 * day)) for day in (start, end)
-        ]
-        self._openssl(*self._new(name), "-out", f"{name}.csr")
-        (self.folder / "ext").write_text(f"subjectAltName=DNS:{name}\n")
-        self._openssl(
-            *("ca", "-batch", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"),
-            *("-in", f"{name}.csr", "-out", f"{name}.pem", "-extfile", "ext", "-notext"),
-            *("-startdate", dates[0], "-enddate", dates[1]),
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.folder / f"{name}.pem", self.folder / f"{name}.key")
-        return context
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.mark.parametrize(
-    ("name", "days", "is_known", "expected", "warning"),
-    [
-        pytest.param("localhost", (-9, 60), True, RIGHT, "", id="valid"),
-        pytest.param("localhost", (-9, 5.5), True, RIGHT, "expires in 5 days", id="soon"),
-        pytest.param("localhost", (-9, -1), True, ("wrong", "tls-expired"), "", id="expired"),
-        pytest.param("localhost", (2, 9), True, ("wrong", "tls-not-yet-valid"), "", id="not-yet"),
-        pytest.param("other.example", (-9, 60), True, ("wrong", "tls-name"), "", id="other-name"),
-        pytest.param("localhost", (-9, 60), False, ("wrong", "tls-untrusted"), "", id="unknown"),
-    ],
-)
-def test_a_certificate_is_judged(
-    name: str,
-    days: tuple[float, float],
-    is_known: bool,
-    expected: tuple[str, str],
-    warning: str,
-    authority: Authority,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if is_known:
-        monkeypatch.setenv("SSL_CERT_FILE", str(authority.folder / "ca.pem"))
-    with serving(context=authority.context(name, *days)) as number:
-        answer = ask_http(HttpProbe(name="p", url=f"https://localhost:{number}/health"))
-
-    assert (answer.outcome, answer.reason) == expected
-    assert [warning in one for one in answer.warnings] == ([True] if warning else [])
-
-
-def test_what_speaks_no_tls_is_told(port: int) -> None:
-    answer = ask_http(HttpProbe(name="p", url=f"https://127.0.0.1:{port}/", timeout_s=2))
-
-    assert (answer.outcome, answer.reason) == ("wrong", "tls")
-
-
-# --- TCP
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "expected"),
-    [
-        pytest.param(silence, RIGHT, id="waits-for-us"),
-        pytest.param(lambda one: one.sendall(b"220 hello\r\n"), RIGHT, id="speaks-first"),
-        pytest.param(lambda one: None, ("wrong", "refused"), id="closes-at-once"),
-        pytest.param(reset, ("wrong", "refused"), id="resets-at-once"),
-    ],
-)
-def test_a_port_takes_connections(
-    behaviour: Callable[[socket.socket], None], expected: tuple[str, str]
-) -> None:
-    with raw(behaviour) as number:
-        answer = ask_tcp(TcpProbe(name="p", host="127.0.0.1", port=number))
-
-    assert (answer.outcome, answer.reason) == expected
-
-
-def test_json_of_the_answer_may_be_a_list(port: int) -> None:
-    body = json.dumps([{"up": 3}])
-    answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-    with raw(answering(answer)) as number:
-        assert ask(number, json={"0.up": "3"}) == RIGHT
+    place = f"127.0.0.1:{here.port}"
+    assert here.asked == [('/no%20such/%C3%BC?q={"a%20b":%20"%C3%BC"}', place)]

@@ -168,6 +168,13 @@ def test_a_family_that_this_machine_does_not_have_is_no_way(
     assert (answer.outcome, answer.reason) == ("unknown", "unreachable")
 
 
+def test_no_address_is_tried_behind_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved([("127.0.0.1", 1)], monkeypatch)
+    answer = ask_tcp(TcpProbe(name="p", host="app.invalid", port=80, timeout_s=0))
+
+    assert (answer.outcome, answer.reason) == ("wrong", "no-answer")
+
+
 def test_addresses_that_are_silent_share_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         place = full.getsockname()
@@ -304,6 +311,21 @@ def test_a_certificate_is_judged(
 
     assert (answer.reason, answer.detail, answer.warnings) == (reason, detail, ())
     assert answer.outcome == ("wrong" if reason else "right")
+
+
+def test_an_expired_certificate_is_told_without_a_second_look(known: Authority) -> None:
+    """Since when is what a second connection tells, where there is one."""
+    context, times = known.context(days=(-9, -1)), iter((speaking_tls, None))
+
+    def once(one: socket.socket) -> None:
+        if behaviour := next(times):
+            behaviour(context)(one)
+
+    with raw(once) as number:
+        answer = ask_http(HttpProbe(name="p", url=local("https", number)))
+
+    assert answer.reason == "tls-expired"
+    assert answer.detail == "the certificate of localhost has expired"
 
 
 def test_an_unknown_authority_is_told(authority: Authority) -> None:

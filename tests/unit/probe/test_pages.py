@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -203,6 +204,24 @@ def test_some_are_asked_for_at_once_and_no_more_than_twenty() -> None:
 
     assert len(server.asked) == 1 + ASSETS_MAX == 21
     assert 1 < server.most <= ASSETS_AT_ONCE
+
+
+def test_without_more_threads_one_asks_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = page_of("<script src=/a?1></script><script src=/a?2></script>", {"Content-Type": HTML})
+    crew: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if "work" in str(getattr(thread, "_target", "")):
+            crew.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with site(routes) as server:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        assert ask(server.port, "/", assets=True) == ("wrong", "asset-type")
+
+    assert len(crew) == 1
 
 
 def test_they_share_the_limit_of_the_page() -> None:

@@ -53,16 +53,16 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         assert isinstance(server, Site)
         server.asked.append((self.path, self.headers["Host"]))
-        with server.counted():
-            status, headers, body = server.routes.get(self.path.partition("?")[0], (404, {}, ""))
-            data = body.encode()
-            self.send_response(status)
-            for name, text in headers.items():
-                for one in text.split("\n"):
-                    self.send_header(name, one)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+        server.take_time()
+        status, headers, body = server.routes.get(self.path.partition("?")[0], (404, {}, ""))
+        data = body.encode()
+        self.send_response(status)
+        for name, text in headers.items():
+            for one in text.split("\n"):
+                self.send_header(name, one)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -88,14 +88,15 @@ class Site(ThreadingHTTPServer):
         assert isinstance(number, int)
         return number
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """A request, which takes its time; `most` is how many there were at once."""
+    def take_time(self) -> None:
+        """Before an answer: who has one may ask again while its server is still at work.
+
+        `most` is how many waited at once.
+        """
         with self._lock:
             self._now += 1
             self.most = max(self.most, self._now)
         time.sleep(self.delay_s)
-        yield
         with self._lock:
             self._now -= 1
 

@@ -44,6 +44,7 @@ ALIVE_INTERVAL_S = 5
 ALIVE_COUNT = 3  # unanswered ones end the connection
 LOGIN_EXTRA_S = 20  # for keys, login and the shell, once connected
 GRACE_S = 2.0
+LOSS_S = 0.5  # that a lost connection takes to end here
 # sun_path has 104 bytes on macOS and 108 on Linux, with the final NUL, and ssh binds a name of 17
 # more characters before it renames it (OpenSSH mux.c, muxserver_listen).
 SOCKET_PATH_MAX = 104 - 1 - 17
@@ -276,6 +277,15 @@ class Server:
             yield Channel(child, f"{nonce}\n".encode())
         finally:
             _end(child)
+            self._wait_for_loss(child)
+
+    def _wait_for_loss(self, child: subprocess.Popen[bytes]) -> None:
+        """Where it ended as with a lost connection: the process that holds that one ends after it,
+        and must not be taken for alive by whoever comes next."""
+        with self._lock:
+            if self._master is not None and child.returncode == _SSH_FAILED:
+                with suppress(subprocess.TimeoutExpired):
+                    self._master.wait(LOSS_S)
 
     def forward(self, host: str, port: int) -> Forward:
         """A way to a host and port as the server sees them; `localhost` is the server itself."""

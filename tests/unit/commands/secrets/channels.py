@@ -36,7 +36,8 @@ from tests.oracles.runner_files import commands, lines_of
 from tests.unit.commands.conftest import Finished
 from tests.unit.commands.secrets.conftest import KEY, TOKEN, Project
 
-WORDS = ("Kz7wq", "Vy4hn", "Tb9xd", "Rm3fj", "Gc6ps", "Lq8tb")
+# With a character that base64 has not: sealed boxes are many, and hold any five others by chance.
+WORDS = ("Kz_wq", "Vy_hn", "Tb_xd", "Rm_fj", "Gc_ps", "Lq_tb")
 # 37 characters: as a word of its own that number stands in nothing else that is said.
 CANARY = "{}/{}+{}&{}={}~{}%W".format(*WORDS)
 LENGTH = re.compile(rf"(?<![\w.:/-]){len(CANARY)}(?![\w:/-])")

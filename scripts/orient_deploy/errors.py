@@ -5,11 +5,13 @@
     │   └── ConfigError       2     the same, with every problem at its file, line and column
     ├── EnvironmentLacks      3     no git, git too old, an output file that cannot be written
     ├── RemoteError           4     a server said no, or nothing, after bounded retries
-    └── BuildFailed           5     an image was not built: its Dockerfile, or the time limit
+    ├── BuildFailed           5     an image was not built: its Dockerfile, or the time limit
+    └── LockedError          75     somebody else deploys there: nothing was done
 
 Only `orient_deploy.commands.main` catches them. Whatever else is raised is our fault: exit 70.
 A check that found something is a result, not an error: exit 1. So is a verdict: a deploy that is
-not well, exit 5, and one of which nobody could see enough, exit 8.
+not well, exit 5, or 6 where it was rolled back, or 7 where that failed too, and one of which nobody
+could see enough, exit 8.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from __future__ import annotations
 EXIT_GOOD = 0
 EXIT_FOUND = 1
 EXIT_FAILED = 5
+EXIT_ROLLED_BACK = 6
+EXIT_ROLLBACK_FAILED = 7
 EXIT_INCONCLUSIVE = 8
 EXIT_OUR_FAULT = 70
 
@@ -62,3 +66,9 @@ class BuildFailed(OrientError):
     """An image was not built, and a builder that works was there."""
 
     exit_code = 5
+
+
+class LockedError(OrientError):
+    """Somebody else deploys there: nothing was done."""
+
+    exit_code = 75

@@ -46,6 +46,7 @@ EDGES = {
     },
     "probe": {"health.observation"},
     "registry": set(),
+    "release": set(),
     "runner": set(),
     "server": set(),
     "secrets": {"plan.report", "plan.wording", "stack.compose"},
@@ -61,7 +62,7 @@ TYPES = {
     "preflight": {"config.model", "inputs.reads", "server.host_facts", "stack.nginx"},
     "plan": {"github.model", "inputs.images", "inputs.reads", "inputs.tree", "runner"},
 }
-PURE = ("health", "inputs", "plan", "preflight", "symptoms")
+PURE = ("health", "inputs", "plan", "preflight", "release", "symptoms")
 # All that the pure rooms import besides: nothing that touches files, processes or networks.
 HARMLESS = {
     *("__future__", "bisect", "collections", "collections.abc", "dataclasses", "difflib"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from orient_deploy.commands.context import described
@@ -22,7 +22,6 @@ from orient_deploy.errors import (
     EXIT_INCONCLUSIVE,
     EnvironmentLacks,
     InputError,
-    RemoteError,
 )
 from orient_deploy.record import dataclass
 from orient_deploy.text import sentence
@@ -31,15 +30,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orient_deploy.commands.context import Context
-    from orient_deploy.commands.verify_watch import Ask, Lookout, Prober
-    from orient_deploy.config.model import Check, Environment
-    from orient_deploy.engine.api import Engine, Wanted
-    from orient_deploy.engine.wire import Dial
+    from orient_deploy.commands.judging import Goal
+    from orient_deploy.config.model import Environment
+    from orient_deploy.engine.api import Wanted
     from orient_deploy.health.evidence import Told
-    from orient_deploy.health.machine import Watched
-    from orient_deploy.health.verdict import Expected, Verdict, Verification
-    from orient_deploy.server.host import Host
-    from orient_deploy.server.ssh import Server
+    from orient_deploy.health.verdict import Verification
 
 OUTPUTS = ("verdict", "healthy", "failed-services", "inconclusive", "evidence", "rollback-advised")
 
@@ -143,11 +138,9 @@ def run(inputs: Inputs, context: Context) -> int:
         InputError: nothing is said to look at, or an input is wrong.
         EnvironmentLacks: there is no docker on this machine, or no OpenSSH.
     """
-    from orient_deploy.commands.verify_evidence import as_json, gather
-    from orient_deploy.commands.verify_watch import Lookout, watch
-    from orient_deploy.health.evidence import Told, is_rollback_advised
+    from orient_deploy.commands.judging import judge
+    from orient_deploy.commands.verify_evidence import as_json
     from orient_deploy.health.report import change_line, headline
-    from orient_deploy.health.verdict import Verification
 
     remarks: list[str] = []
     goal = _goal(inputs, context, remarks)
@@ -155,43 +148,20 @@ def run(inputs: Inputs, context: Context) -> int:
     for host in goal.hosts or (None,):
         of = [goal.place.name] if goal.place else []
         of += [host.name] if host is not None and len(goal.hosts) > 1 else []
-        verification = Verification(goal.expected)
-        lookout = Lookout(engine=None)
-        lost: list[str] = []
-        with ExitStack() as stack:
-            try:
-                server = stack.enter_context(_logged_in(host, goal, inputs, context))
-                lookout = Lookout(engine=stack.enter_context(_engine(goal, server, context)))
-            except RemoteError as error:  # that nobody could look is no fault of the release
-                lost.append(str(error))
-            else:
-                probers = _probers(goal, lookout, server)
-                watch(
-                    verification,
-                    lookout,
-                    probers,
-                    lambda one: context.log.say(*change_line(one)),
-                    for_s=RECORD_S if inputs.record else None,
-                )
-                if not verification.watched:
-                    lost.append(_nothing(goal, lookout))
-            verdict = verification.verdict()
-            evidence = gather([*verdict.failed, *_puzzling(verdict)], lookout)
-        tolds.append(
-            Told(
-                title=" on ".join(of),
-                verdict=verdict,
-                watched=tuple(verification.watched.values()),
-                evidence=evidence,
-                leftovers=tuple(sorted(verification.leftovers)),
-                remarks=(*remarks, *lost),
-                rollback_advised=is_rollback_advised(verdict, evidence),
-            )
+        verification, told = judge(
+            goal,
+            logged_in(host, goal.docker, inputs, context) if host else nullcontext(),
+            context,
+            lambda one: context.log.say(*change_line(one)),
+            title=" on ".join(of),
+            remarks=remarks,
+            for_s=RECORD_S if inputs.record else None,
         )
+        tolds.append(told)
         if inputs.record:
             _record(inputs.record, verification, context)
             return EXIT_GOOD
-        if verdict.word != "healthy":
+        if told.verdict.word != "healthy":
             break  # the next server is not looked at: it is not deployed to either
     worst = tolds[-1]
     path = _write_evidence(inputs, [as_json(one) for one in tolds], context)
@@ -201,19 +171,6 @@ def run(inputs: Inputs, context: Context) -> int:
     return _exit_code(worst) if inputs.fail else EXIT_GOOD
 
 
-def _nothing(goal: Goal, lookout: Lookout) -> str:
-    """That there is no container, and what was perhaps meant."""
-    project = goal.wanted.project if goal.wanted else ""
-    there = lookout.engine.projects() if lookout.engine else ()
-    what = f"no container of the project {project} is there" if project else "no container is there"
-    return what + (f"; there are those of {', '.join(there)}" if project and there else "")
-
-
-def _puzzling(verdict: Verdict) -> list[Watched]:
-    """What kept it from a verdict; beside a failure nobody asks."""
-    return [] if verdict.failed else list(verdict.unclear)
-
-
 def _exit_code(told: Told) -> int:
     if told.verdict.word == "healthy":
         return EXIT_GOOD
@@ -221,6 +178,7 @@ def _exit_code(told: Told) -> int:
 
 
 def _publish(tolds: Sequence[Told], path: str, context: Context) -> None:
+    from orient_deploy.commands.judging import puzzling
     from orient_deploy.health.report import message, verification_lines, verification_markdown
 
     worst = tolds[-1]
@@ -228,7 +186,7 @@ def _publish(tolds: Sequence[Told], path: str, context: Context) -> None:
     if context.in_actions:  # on a laptop the lines say the same
         for one in verdict.failed:
             context.log.error(message(one), title=f"Verify: {one.name}")
-        for one in _puzzling(verdict):
+        for one in puzzling(verdict):
             context.log.warning(message(one), title=f"Verify: {one.name}")
     context.publish(
         {
@@ -247,24 +205,13 @@ def _publish(tolds: Sequence[Told], path: str, context: Context) -> None:
 # --- what is looked at
 
 
-@dataclass(frozen=True, kw_only=True)
-class Goal:
-    """What is to be verified, and where."""
-
-    place: Environment | None
-    expected: Expected
-    wanted: Wanted | None  # None: no container is looked at
-    checks: tuple[Check, ...]
-    hosts: tuple[Host, ...]
-    docker: tuple[str, ...]
-
-
 def _goal(inputs: Inputs, context: Context, remarks: list[str]) -> Goal:
     """What the inputs and the configuration say.
 
     Raises:
         InputError: they say nothing, or something wrong.
     """
+    from orient_deploy.commands.judging import Goal
     from orient_deploy.config.model import Check
     from orient_deploy.engine.api import Wanted
     from orient_deploy.health.machine import Limits
@@ -433,27 +380,17 @@ def _record(path: str, verification: Verification, context: Context) -> None:
 
 
 def _urls(text: str) -> list[str]:
+    from orient_deploy.commands.judging import place_of
+
     urls = list(dict.fromkeys(text.split()))
     for one in urls:
-        if not _URL.fullmatch(one) or _place_of(one) is None:
+        if not _URL.fullmatch(one) or place_of(one) is None:
             raise InputError(
                 f"input 'urls': {one!r} is no address",
                 "it does not begin with https:// or http:// and a host",
                 "Write them like https://example.com/health, separated by blanks",
             )
     return urls
-
-
-def _place_of(url: str) -> tuple[str, int] | None:
-    """Host and port of an address; None where it is none."""
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme.lower() == "https" else 80)
-    except ValueError:  # half an IPv6 address, or a port that is none
-        return None
-    return (parts.hostname, port) if parts.hostname else None
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -484,126 +421,6 @@ def _seconds(name: str, text: str) -> float | None:
             f"Write it like 90, or leave '{name}' empty",
         )
     return float(found[1])
-
-
-# --- who looks
-
-
-@contextmanager
-def _logged_in(
-    host: Host | None, goal: Goal, inputs: Inputs, context: Context
-) -> Iterator[Server | None]:
-    if host is None:
-        yield None
-        return
-    with logged_in(host, goal.docker, inputs, context) as server:
-        yield server
-
-
-@contextmanager
-def _engine(goal: Goal, server: Server | None, context: Context) -> Iterator[Engine | None]:
-    from orient_deploy.engine.api import Engine, Wanted, local_dial, server_dial
-    from orient_deploy.preflight.defaults import is_secret_name
-
-    if goal.wanted is None and not any(one.exec for one in goal.checks):
-        yield None
-        return
-    dial: Dial = (
-        server_dial(server, goal.docker) if server else local_dial(context.env, goal.docker)
-    )
-    wanted = goal.wanted or Wanted()
-    with Engine(dial, wanted, is_secret_name, here=server is None) as engine:
-        yield engine
-
-
-def _probers(goal: Goal, lookout: Lookout, server: Server | None) -> list[Prober]:
-    from orient_deploy.commands.verify_watch import TICK_S, Prober
-
-    return [
-        Prober(
-            name=one.name,
-            ask=_ask(one, lookout, server),
-            every_s=EXEC_EVERY_S if one.exec else TICK_S,
-        )
-        for one in goal.checks
-    ]
-
-
-def _ask(check: Check, lookout: Lookout, server: Server | None) -> Ask:
-    """What asks once."""
-    from dataclasses import replace
-
-    from orient_deploy.probe.http import ask_http
-    from orient_deploy.probe.model import HttpProbe, TcpProbe
-    from orient_deploy.probe.tcp import ask_tcp
-
-    family: Any = {"ipv4": "4", "ipv6": "6"}.get(check.ip, "")
-    if check.exec:
-        return lambda: _ask_inside(check, lookout)
-    place = _place_of(check.url or f"tcp://{check.tcp}")
-    if place is None:
-        raise InputError(
-            f"the check {check.name} asks nothing that can be asked",
-            f"{check.url or check.tcp!r} has no host, or no port up to 65535",
-            "Correct it in the configuration",
-        )
-    host, port = place
-    way = server.forward(host, port) if check.ask_from == "host" and server else None
-    if check.tcp:
-        tcp = TcpProbe(name=check.name, host=host, port=port, family=family)
-        return lambda: ask_tcp(replace(tcp, via=way.path()) if way else tcp)
-    http = HttpProbe(
-        name=check.name,
-        url=check.url,
-        status=() if check.status is None else (check.status,),
-        body=check.body,
-        json=dict(check.json),
-        headers=dict(check.headers),
-        content_type=check.content_type,
-        follow=check.follow,
-        assets=check.assets,
-        redirects=check.redirects,
-        family=family,
-        tls_days=check.tls_days,
-    )
-    return lambda: ask_http(replace(http, via=way.path()) if way else http)
-
-
-def _ask_inside(check: Check, lookout: Lookout) -> Any:
-    """A command in the container of its service."""
-    from orient_deploy.health.observation import Answer
-
-    inside = [
-        one
-        for one in lookout.seen.values()
-        if check.service in ("", one.service, one.name) and one.status == "running"
-    ]
-    if not inside:
-        return Answer(
-            probe=check.name, outcome="wrong", reason="exec", detail="no container of it runs"
-        )
-    done = None
-    if lookout.engine is not None:
-        command = ["sh", "-c", check.exec]
-        done = lookout.engine.run(inside[0].id, command, EXEC_TIMEOUT_S)
-    if done is None:
-        return Answer(
-            probe=check.name,
-            outcome="unknown",
-            reason="not-observed",
-            detail="the engine did not run it",
-        )
-    code, output = done
-    if code == 0:
-        return Answer(probe=check.name, outcome="right")
-    last = (output.decode("utf-8", "replace").strip().splitlines() or [""])[-1]
-    said = lookout.without_secrets(inside[0].id, last)[:200]
-    return Answer(
-        probe=check.name,
-        outcome="wrong",
-        reason="exec",
-        detail=f"exit code {code}" + (f": {said}" if said else ""),
-    )
 
 
 def _write_evidence(inputs: Inputs, found: Sequence[Mapping[str, Any]], context: Context) -> str:

@@ -46,7 +46,7 @@ EDGES = {
     },
     "probe": {"health.observation"},
     "registry": set(),
-    "release": set(),
+    "release": {"plan.report", "plan.wording"},
     "runner": set(),
     "server": set(),
     "secrets": {"plan.report", "plan.wording", "stack.compose"},

@@ -41,6 +41,7 @@ class ImageRegistry:
     certificate: Path | None  # what a client trusts for TLS
     log: Path
     folder: Path  # goes with the registry
+    process_id: int
 
 
 @contextmanager
@@ -93,6 +94,7 @@ def image_registry(
             certificate=certificate,
             log=log,
             folder=folder,
+            process_id=process.pid,
         )
         try:
             _wait_for(registry, process)

@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drift": ("drift", "do the file, GitHub and the server have the same secrets?"),
     "preflight": ("preflight", "what would break, before anything is touched?"),
     "verify": ("verify", "is what was deployed well?"),
+    "deploy": ("deploy", "a release on a server, judged, and taken back where it is broken"),
+    "rollback": ("rollback", "back to a release that was judged good"),
     "diagnose": ("diagnose", "what failed, and what cures it?"),
     "secrets plan": ("secrets_plan", "what would `secrets apply` write to GitHub?"),
     "secrets apply": ("sync_secrets", "the same as sync-secrets"),

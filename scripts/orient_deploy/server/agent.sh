@@ -188,9 +188,12 @@ record() { # a release, staged or kept
   [ -f "$r/settings" ] || { say lacks-release "$1"; return 1; }
   project=$(setting project) workdir=$(setting workdir) variables=$(setting env)
 }
+folder_of() { # Compose's project directory
+  case $1 in . | '') printf '%s\n' "$here" ;; *) printf '%s\n' "$here/${1#./}" ;; esac
+}
 compose() { # the resolved file of the release, and what is to be done with it
   rest=$#
-  set -- "$@" compose -p "$project" --project-directory "$here/$workdir" --env-file /dev/null \
+  set -- "$@" compose -p "$project" --project-directory "$(folder_of "$workdir")" --env-file /dev/null \
     --progress plain
   while IFS= read -r line; do
     case $line in 'profile '*) set -- "$@" --profile "${line#profile }" ;; esac
@@ -230,7 +233,7 @@ do_resolve() {
     mkdir -p "$(dirname "$root$here/$variables")"
     cp "$r/env" "$root$here/$variables"
   fi
-  set -- compose -p "$project" --project-directory "$root$here/$workdir"
+  set -- compose -p "$project" --project-directory "$root$(folder_of "$workdir")"
   if [ -f "$root$here/$variables" ] && [ -n "$variables" ]; then
     set -- "$@" --env-file "$root$here/$variables"
   else
@@ -265,7 +268,9 @@ do_resolve() {
 }
 
 # What the project's containers are, whatever made them.
-do_look() { # the project
+do_look() { # the project, and the folder that it has
+  docker ps -a --filter "label=com.docker.compose.project.working_dir=$(folder_of "$2")" \
+    --format '{{.Label "com.docker.compose.project"}}' | sort -u | tell project
   got "$(got installed)/release.json" | tell release
   label='index .Config.Labels "com.docker.compose'
   fields='[{{json .Name}},{{json .Image}},{{json .Config.Image}},{{json .State.Status}}'
@@ -289,11 +294,11 @@ do_keep() { # a release: copies of the files that it names, as they are now
   while IFS= read -r path; do
     [ -f "$path" ] || continue
     mkdir -p "$(dirname "$r/files/$path")" && cp -p "$path" "$r/files/$path" || return
+    sha256sum "$path" | sed 's/  / /' | tell kept
   done <"$r/wanted"
   if [ -n "$variables" ] && [ -f "$variables" ]; then
     cp "$variables" "$r/env" || return
   fi
-  : >"$r/whole"
 }
 
 # Every image of the release, where it is not here yet; nothing that runs is touched.
@@ -438,12 +443,13 @@ do_hook() { # seconds, a command in base64, in the folder of the deployment
   return $code
 }
 
-do_check() { # a release: services that do not run as it says
+do_check() { # a release: what it runs
   record "$1" || return
-  compose config --hash '*' 2>/dev/null | tell hash
+  tell service <"$r/services"
 }
 
-do_good() { # a release: it was judged, and is what a rollback goes back to
+do_good() { # a release, `adopted` or nothing: it was judged, and is what a rollback goes back to
+  [ "${2:-}" != adopted ] || put installed "$1" || return
   journal marking "$1" good || return
   note "$1" good && put good "$1" && rm -f releases/journal && flush releases
   ln -sfn "$1" releases/current

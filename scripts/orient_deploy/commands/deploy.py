@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orient_deploy.commands.deploying import Deployment, Outcome
     from orient_deploy.commands.judging import Goal
     from orient_deploy.config.model import Config, Environment
+    from orient_deploy.plan.report import Line
     from orient_deploy.server.agent import Owner
     from orient_deploy.server.host import Host
     from orient_deploy.server.ssh import Server
@@ -237,11 +238,11 @@ def publish(
     from orient_deploy.release.report import change_table, change_text
 
     last = outcomes[-1]
-    lines: list[tuple[str, str] | tuple[str]] = []
+    lines: list[Line] = []
     parts = []
     for one in outcomes:
         said = headline(one, place, planned=planned)
-        lines.append((said, "green" if one.code == 0 else "red"))
+        lines.append((("green" if one.code == 0 else "red", said),))
         parts.append(f"### {said}\n")
         if one.changes:
             text = change_text(one.changes, planned=planned)
@@ -269,7 +270,7 @@ def publish(
             "failed-services": list(last.failed_services),
             "changes": {one.service: one.kind for one in last.changes},
         },
-        lines=lines,  # type: ignore[arg-type]  # a style is a word
+        lines=lines,
         markdown="\n".join(parts),
     )
     return last.code if fail or not last.verdict else 0

@@ -26,6 +26,7 @@ from orient_deploy.errors import (
     RemoteError,
 )
 from orient_deploy.health.report import change_line, headline
+from orient_deploy.plan.wording import listed
 from orient_deploy.release.compose import Change, Pins, changes, pin
 from orient_deploy.release.history import kept, rollback_target
 from orient_deploy.release.model import (
@@ -204,7 +205,7 @@ class Deployment:
     def settle(self) -> Outcome | None:
         """Bring what was under way when the last agent ended to its end, and judge it."""
         journal = self.standing.journal
-        if journal is None or journal.step == "pulling":
+        if journal is None or journal.step in ("staging", "pulling"):
             return None
         release = journal.release
         self._say(f"{release} was not brought to its end ({journal.step}); that is done first")
@@ -358,18 +359,13 @@ class Deployment:
 
     def _apply_and_judge(self, release: str, pinned: Model, pins: Pins) -> Outcome:
         self._say(f"applying {release}")
-        reply = self.agent.ask("apply", release, "deploy", timeout_s=APPLY_TIMEOUT_S)
-        problems = [] if reply.code == 0 else self._said(reply, "failure")
-        problems += self._reload(release, pins)
-        told = self._judge(pinned.images)
-        word = told.verdict.word
-        if word == "healthy" and (reply.code or problems):
-            word = "failed" if problems and not self._runs(release, pinned, pins) else word
-        if problems:
-            self.remarks.append("; ".join(problems[-2:]))
-        if word == "healthy" and not self._runs(release, pinned, pins):
-            word = "failed"
-            self.remarks.append("a service does not run what the release says")
+        try:
+            word, told = self._applied(release, pinned, pins)
+        except RemoteError as error:
+            # The agent goes on by itself, and its journal says how far it came.
+            self.remarks.append(f"the server was lost while {release} was applied: {error.what}")
+            self.remarks.append("the next command brings it to its end, and judges it first")
+            return self._outcome(EXIT_INCONCLUSIVE, "inconclusive", release, runs=release)
         if word == "healthy":
             self._good(release)
             self._ask("prune", *kept(self._after(release), release))
@@ -384,6 +380,24 @@ class Deployment:
             self.remarks.append("it was not rolled back: that would not cure it")
             return self._outcome(EXIT_FAILED, word, release, runs=release)
         return self._rolled_back(release, word)
+
+    def _applied(self, release: str, pinned: Model, pins: Pins) -> tuple[str, Told]:
+        """The verdict over a release that is being applied."""
+        reply = self.agent.ask("apply", release, "deploy", timeout_s=APPLY_TIMEOUT_S)
+        if reply.code:
+            self.remarks += self._said(reply, "failure")[-2:]
+        unread = self._reload(release, pins)
+        told = self._judge(pinned.images)
+        word: str = told.verdict.word
+        if word != "healthy":
+            return word, told
+        if unread:
+            self.remarks.append(f"{listed(unread)} did not take the files of this release")
+            return "failed", told
+        if self._differing(pinned):
+            self.remarks.append(f"{listed(self._differing(pinned))} does not run what it should")
+            return "failed", told
+        return word, told
 
     def _rolled_back(self, release: str, word: str) -> Outcome:
         target = self.standing.good
@@ -409,36 +423,30 @@ class Deployment:
         return self._judge(self._services_of(target)).verdict.word
 
     def _reload(self, release: str, pins: Pins) -> list[str]:
-        """Have proxies read their files and ask for names again; what of it failed."""
+        """Have proxies read their files and ask for names again; those that refuse new files."""
+        fresh = {one.service for one in self.changes if one.kind in ("start", "recreate")}
         moved = any(one.kind in ("start", "recreate", "remove") for one in self.changes)
-        problems = []
+        refusing = []
         for one in self.place.services:
-            fresh = any(
-                c.service == one.name and c.kind in ("start", "recreate") for c in self.changes
-            )
-            if not one.reload or fresh or not (moved or one.name in pins.reload):
+            if not one.reload or one.name in fresh or not (moved or one.name in pins.reload):
                 continue
-            command = one.reload
-            words = shlex.split(command)
-            if words[:1] == ["nginx"] and "-s" in words[:-1]:  # nginx itself says what is wrong
-                at = words.index("-s")
-                command = f"{shlex.join([*words[:at], '-t', *words[at + 2 :]])} && {command}"
             self._say(f"reload {one.name}")
-            reply = self.agent.ask(
-                "inside", release, one.name, _encoded(command), timeout_s=STEP_TIMEOUT_S
-            )
+            command = _encoded(_tested(one.reload))
+            reply = self.agent.ask("inside", release, one.name, command, timeout_s=STEP_TIMEOUT_S)
             if reply.code:
-                problems.append(
-                    f"{one.name} was not reloaded: {' '.join(self._said(reply, 'failure'))}"
-                )
-        return problems
+                said = " ".join(self._said(reply, "failure"))
+                self.remarks.append(f"{one.name} was not reloaded: {said}")
+                if one.name in pins.reload:
+                    refusing.append(one.name)
+        return refusing
 
-    def _runs(self, release: str, pinned: Model, pins: Pins) -> bool:
-        """Whether all services run as the release says."""
+    def _differing(self, pinned: Model) -> list[str]:
+        """The services that do not run as the release says."""
         running, _, _ = self._look()
         have = {one.service: one.config_hash for one in running}
-        expected = {name: digest for name, digest in pinned.hashes.items() if name in have}
-        return all(have[name] == digest for name, digest in expected.items())
+        return [
+            name for name, digest in pinned.hashes.items() if name in have and have[name] != digest
+        ]
 
     # --- how it is judged and told
 
@@ -523,6 +531,19 @@ class Deployment:
             told=tuple(self.told),
             remarks=tuple(self.remarks),
         )
+
+
+def _tested(command: str) -> str:
+    """The command, behind a test of the files where it is nginx's own.
+
+    >>> _tested("nginx -s reload -c /n.conf")
+    'nginx -t -c /n.conf && nginx -s reload -c /n.conf'
+    """
+    words = shlex.split(command)
+    if words[:1] != ["nginx"] or "-s" not in words[:-1]:
+        return command
+    at = words.index("-s")
+    return f"{shlex.join([*words[:at], '-t', *words[at + 2 :]])} && {command}"
 
 
 def _encoded(command: str) -> str:

@@ -40,6 +40,7 @@ journal() { # what is under way: a step, a release, deploy or rollback
 # --- who speaks for it
 
 relay() {
+  rm -f "$run/alone"
   (
     part='' line=''
     while :; do
@@ -62,7 +63,7 @@ relay() {
   while IFS= read -r line && [ -p "$run/in" ]; do
     printf '%s\n' "$line" 1<>"$run/in"
   done 2>/dev/null
-  [ ! -p "$run/in" ] || printf '0 gone\n' 1<>"$run/in" 2>/dev/null
+  [ ! -d "$run" ] || : >"$run/alone"
   kill $follower 2>/dev/null
   exit 0
 }
@@ -89,11 +90,18 @@ front() { # open or attach, the folder, a name for this conversation, and what `
 # --- the lock
 
 holder() { [ ! -f releases/holder ] || tell holder <releases/holder; }
+YIELD_S=40
 take() { # seconds to wait, which run, who
   exec 9>>releases/lock
   waited=0
   until flock -n 9; do
-    if [ "$waited" -ge "$1" ]; then
+    limit=$1
+    # Whoever holds it has nobody left who would say what comes next: it leaves when it is wanted.
+    if [ -e "$(sed -n 's/^folder //p' releases/holder 2>/dev/null)/alone" ]; then
+      : >releases/wanted
+      [ "$limit" -ge $YIELD_S ] || limit=$YIELD_S
+    fi
+    if [ "$waited" -ge "$limit" ]; then
       holder
       say locked
       rm -rf "$run"
@@ -111,14 +119,16 @@ take() { # seconds to wait, which run, who
     note - taken-over "$before"
     say taken-over "$before"
   fi
+  rm -f releases/wanted
   put holder "run $2
 owner $3
 boot $(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
 pid $$
+folder $run
 since $(now)"
 }
 leave() {
-  rm -f releases/holder
+  rm -f releases/holder releases/wanted
   rm -rf releases/*.tmp "$run"
 }
 
@@ -152,10 +162,9 @@ serve() { # the conversation, seconds to wait for the lock, ticks without a word
   while IFS=' ' read -r number step rest <&3; do
     case $step in
     beat) silent=0 ;;
-    gone) ;;
     tick)
       silent=$((silent + 1))
-      if [ $silent -ge "$patience" ]; then
+      if [ $silent -ge "$patience" ] || { [ $silent -ge 3 ] && [ -e releases/wanted ]; }; then
         say left
         leave
         exit 0
@@ -225,6 +234,7 @@ mirror() ( # a folder on the way to files of the release: links to whatever is b
 # a folder that stands for the root of this machine, and that folder is taken off its answer.
 do_resolve() {
   record "$1" || return
+  journal staging "$1" deploy || return
   root=$here/$r/root
   rm -rf "$root"
   mirror '' && mkdir -p "$root$here/$workdir" && cp -R "$r/files/." "$root$here/" || return
@@ -478,9 +488,9 @@ do_prune() { # releases that stay
 }
 
 do_end() {
-  rm -f releases/holder
+  rm -f releases/holder releases/wanted
   rm -rf releases/*.tmp
-  case $(got journal) in pulling*) rm -f releases/journal ;; esac
+  case $(got journal) in staging* | pulling*) rm -f releases/journal ;; esac
 }
 
 case $1 in

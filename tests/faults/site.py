@@ -38,6 +38,7 @@ from tests.oracles.runner_files import outputs
 ROOT = Path(__file__).parents[2]
 CATALOGUE = Path(__file__).with_name("deploys.yml")
 STEPS = ("staging", "pulling", "installing", "applying", "applied", "marking")
+ROLLBACK_STEPS = ("installing", "applying", "applied", "marking")
 _RUN = 'if [ "$MODE" = broken ]; then exit 3; fi; '
 _NGINX = """\
 user root;
@@ -73,6 +74,7 @@ class Case:
 
     id: str
     given: Mapping[str, Any]
+    step: str = ""  # of the journal, for a fault that happens at each
 
     @property
     def in_ci(self) -> bool:
@@ -87,7 +89,15 @@ class Case:
 def cases() -> list[Case]:
     """All of the catalogue."""
     loaded = yaml.safe_load(CATALOGUE.read_text("utf-8"))["cases"]
-    return [Case(id=one["id"], given=one) for one in loaded]
+    return [case for one in loaded for case in _each(one)]
+
+
+def _each(given: Mapping[str, Any]) -> list[Case]:
+    """A case, or one for each step of the journal."""
+    if "each-step" not in given:
+        return [Case(id=given["id"], given=given)]
+    steps = ROLLBACK_STEPS if given.get("command") == "rollback" else STEPS
+    return [Case(id=f"{given['id']}-{step}", given=given, step=step) for step in steps]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,15 +127,10 @@ class Site:
     registry: ImageRegistry
     folder: Path
 
-    def play(self, case: Case) -> list[Came]:
-        """Make the fault, run the command, and clear it away; once for each step where it is one
-        that happens at each."""
-        steps = STEPS if "each-step" in case.given else ("",)
-        found = []
-        for step in steps:
-            with ExitStack() as stack:
-                found.append(_Play(self, case, stack, step).run())
-        return found
+    def play(self, case: Case) -> Came:
+        """Make the fault, run the command, and clear it away."""
+        with ExitStack() as stack:
+            return _Play(self, case, stack).run()
 
 
 @contextmanager
@@ -140,10 +145,10 @@ def site(folder: Path, *, version: str = "2.40", restartable: bool = False) -> I
 class _Play:
     """One case, while it is played."""
 
-    def __init__(self, site: Site, case: Case, stack: ExitStack, step: str) -> None:
-        self.site, self.case, self.stack, self.step = site, case, stack, step
+    def __init__(self, site: Site, case: Case, stack: ExitStack) -> None:
+        self.site, self.case, self.stack, self.step = site, case, stack, case.step
         self.given = case.given
-        name = f"{case.id}-{step}".strip("-")
+        name = case.id
         self.folder = site.folder / f"play-{name}"
         self.folder.mkdir()
         self.project = f"p{hashlib.sha256(name.encode()).hexdigest()[:8]}"
@@ -328,6 +333,10 @@ class _Play:
         given = {f"{k}": str(v) for k, v in (self.given.get("inputs") or {}).items()}
         if version == "one":
             given = {}
+        if given.get("release") in self.versions:
+            given["release"] = self.release_of(given["release"])
+        if self.given.get("irreversible") and name == "deploy":
+            given["irreversible"] = "true"
         inputs = {"environment": "production", "ssh-key": self.sshd.key, **given}
         inputs["known-hosts"] = self.sshd.known_hosts
         if name == "deploy":
@@ -373,6 +382,12 @@ class _Play:
             outputs=written,
             seconds=time.monotonic() - begun,
         )
+
+    def release_of(self, version: str) -> str:
+        """The name of the release that a version became, by the order of the ledger."""
+        lines = (self.server / "releases/ledger").read_text().splitlines()
+        names = list(dict.fromkeys(line.split()[1] for line in lines))
+        return names[list(self.versions).index(version)]
 
     def _must(self, done: Done) -> None:
         if done.code != 0:

@@ -126,7 +126,7 @@ class Deployment:
             RemoteError: an image cannot be had, or the server is not reached any more.
         """
         self.settle()
-        running, known, before = self._look()
+        running, known, before = self._look(tell=True)
         if not self.standing.good and running and not order.dry_run:
             before = self._adopt(order, running)
         release = order.record.id
@@ -184,7 +184,7 @@ class Deployment:
             return settled  # it had only not been judged
         target = rollback_target(self.standing, wanted)
         left = self.standing.installed
-        record = self._look()[2]
+        record = self._look(tell=True)[2]
         if record and record.irreversible and not force:
             raise InputError(
                 f"the release {left} is declared not reversible",
@@ -232,7 +232,9 @@ class Deployment:
 
     # --- the steps of a deploy
 
-    def _look(self) -> tuple[tuple[Running, ...], Mapping[str, frozenset[str]], Record | None]:
+    def _look(
+        self, *, tell: bool = False
+    ) -> tuple[tuple[Running, ...], Mapping[str, frozenset[str]], Record | None]:
         reply = self._ask("look", self.project or "-", self.place.workdir)
         others = [one for one in reply.all("project") if one != self.project]
         if others and not containers(reply.all("container")):
@@ -242,6 +244,8 @@ class Deployment:
                 f"Set `project: {others[0]}` of the environment",
             )
         before = Record.parse(reply.first("release"))
+        if tell and (edited := reply.all("edited")):
+            self.remarks.append(f"{listed(edited)} had been changed on the server by hand")
         return containers(reply.all("container")), digests(reply.all("image")), before
 
     def _adopt(self, order: Order, running: Sequence[Running]) -> Record | None:

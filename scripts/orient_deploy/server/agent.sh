@@ -281,7 +281,15 @@ do_resolve() {
 do_look() { # the project, and the folder that it has
   docker ps -a --filter "label=com.docker.compose.project.working_dir=$(folder_of "$2")" \
     --format '{{.Label "com.docker.compose.project"}}' | sort -u | tell project
-  got "$(got installed)/release.json" | tell release
+  release=$(got installed)
+  got "$release/release.json" | tell release
+  # What somebody changed since it was put there.
+  if [ -n "$release" ] && record "$release"; then
+    if [ -f "$r/env" ] && ! cmp -s "$r/env" "$variables"; then say edited "$variables"; fi
+    while IFS= read -r path; do
+      cmp -s "$r/files/$path" "$path" || say edited "$path"
+    done <"$r/list"
+  fi
   label='index .Config.Labels "com.docker.compose'
   fields='[{{json .Name}},{{json .Image}},{{json .Config.Image}},{{json .State.Status}}'
   for one in service config-hash oneoff project.working_dir project.config_files; do

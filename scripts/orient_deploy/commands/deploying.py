@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from orient_deploy.errors import (
     EXIT_ROLLBACK_FAILED,
     EXIT_ROLLED_BACK,
     InputError,
+    OrientError,
     RemoteError,
 )
 from orient_deploy.health.report import change_line, headline
@@ -130,6 +132,7 @@ class Deployment:
         if not self.standing.good and running and not order.dry_run:
             before = self._adopt(order, running)
         release = order.record.id
+        baseline = None if order.dry_run or not running else self._baseline()
         changed = {
             path: one.digest
             for path, one in order.files.items()
@@ -169,7 +172,8 @@ class Deployment:
             if said is not None:
                 return self._ended(EXIT_FAILED, release, "the hook before-apply failed", said)
         self._ask("seal", release)
-        self._before = self._baseline(pinned)
+        if baseline is not None:
+            self._before = baseline()
         return self._apply_and_judge(release, pinned, pins)
 
     def rollback(self, wanted: str, *, keep_env: bool, force: bool) -> Outcome:
@@ -353,13 +357,27 @@ class Deployment:
         end = "it does not end" if reply.code == 128 + 9 else f"it ended with {reply.code}"
         return [*said, end]
 
-    def _baseline(self, pinned: Model) -> Mapping[str, str]:
-        """What is wrong already, before anything is touched."""
-        goal = self._goal(pinned.images)
-        verification, _ = judge(
-            goal, nullcontext(self.server), self.context, lambda _: None, for_s=BASELINE_S
-        )
-        return verification.faults()
+    def _baseline(self) -> Callable[[], Mapping[str, str]]:
+        """Begin to look what is wrong already, while a release is prepared and nothing is touched
+        yet; what comes back waits for what was found."""
+        goal = self._goal((), services=None)
+        found: dict[str, str] = {}
+
+        def look() -> None:
+            with suppress(OrientError):  # nobody could look: then nothing is known to be old
+                verification, _ = judge(
+                    goal, nullcontext(self.server), self.context, lambda _: None, for_s=BASELINE_S
+                )
+                found.update(verification.faults())
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+
+        def wait() -> Mapping[str, str]:
+            thread.join()
+            return found
+
+        return wait
 
     def _apply_and_judge(self, release: str, pinned: Model, pins: Pins) -> Outcome:
         self._say(f"applying {release}")
@@ -454,8 +472,8 @@ class Deployment:
 
     # --- how it is judged and told
 
-    def _judge(self, services: Mapping[str, str] | Sequence[str]) -> Told:
-        goal = self._goal(services)
+    def _judge(self, services: Collection[str]) -> Told:
+        goal = self._goal(services, frozenset(services))
         say = self.context.log.say
         _, told = judge(
             goal, nullcontext(self.server), self.context, lambda one: say(*change_line(one))
@@ -464,12 +482,12 @@ class Deployment:
         self._say(headline(told))
         return told
 
-    def _goal(self, services: Mapping[str, str] | Sequence[str]) -> Goal:
+    def _goal(self, names: Collection[str], services: frozenset[str] | None) -> Goal:
         optional = {one.name for one in self.place.services if one.optional}
         expected = replace(
             self.goal.expected,
-            names=tuple(sorted(set(services) - optional)),
-            services=frozenset(services),
+            names=tuple(sorted(set(names) - optional)),
+            services=services,
             before=self._before,
         )
         return replace(self.goal, expected=expected)

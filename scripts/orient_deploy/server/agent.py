@@ -288,7 +288,7 @@ class Agent:
             selector.register(channel.fileno(), selectors.EVENT_READ)
             spoken = time.monotonic()
             while not self._over.is_set():
-                if selector.select(0.5):
+                if selector.select(0.1):
                     data = channel.read(1 << 16)
                     if not data:
                         return
@@ -305,6 +305,9 @@ class Agent:
             with suppress(OrientError):
                 self.ask("end", timeout_s=10.0)
         self._over.set()
+        with self._lock:
+            if self._channel is not None:
+                self._channel.close()
         if self._thread is not None:
             self._thread.join(5.0)
 

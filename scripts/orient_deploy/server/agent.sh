@@ -42,11 +42,11 @@ journal() { # what is under way: a step, a release, deploy or rollback
 relay() {
   rm -f "$run/alone"
   (
-    part='' line=''
+    part='' line='' quiet=0
     while :; do
       while IFS= read -r line; do
         printf '%s\n' "$part$line" || exit 0
-        part=''
+        part='' quiet=0
       done
       part=$part$line
       [ -d "$run" ] || exit 0
@@ -55,7 +55,10 @@ relay() {
         say dead
         exit 0
       fi
-      sleep 0.1 2>/dev/null || sleep 1
+      # Most steps answer soon; who waits for long need not know at once.
+      quiet=$((quiet + 1)) pause=0.02
+      [ $quiet -lt 40 ] || pause=0.2
+      sleep $pause 2>/dev/null || sleep 1
     done <"$run/out"
   ) &
   follower=$!

@@ -160,6 +160,7 @@ class Channel:
         self._child, self._started = child, started
         self._in, self._out = child.stdin.fileno(), child.stdout.fileno()
         self._before = b""  # what the login printed, until the command begins
+        self.has_ended = False
 
     def fileno(self) -> int:
         """For whoever waits until there is something to read."""
@@ -170,6 +171,7 @@ class Channel:
         while self._started:
             data = os.read(self._out, 1 << 16)
             self._before += data
+            self.has_ended = not data
             if not data or len(self._before) > _NOISE_MAX:
                 return b""
             _, found, rest = self._before.partition(self._started)
@@ -178,7 +180,9 @@ class Channel:
         if self._before:
             data, self._before = self._before[:most], self._before[most:]
             return data
-        return os.read(self._out, most)
+        data = os.read(self._out, most)
+        self.has_ended = not data
+        return data
 
     def write(self, data: bytes) -> None:
         """Hand it to the command.
@@ -273,19 +277,20 @@ class Server:
         self.revive()
         nonce = f"orient-deploy-{secrets.token_hex(8)}"
         child = _ssh(self._way, _THROUGH, _wrapped(command, nonce))
+        channel = Channel(child, f"{nonce}\n".encode())
         try:
-            yield Channel(child, f"{nonce}\n".encode())
+            yield channel
         finally:
+            if channel.has_ended:
+                self._wait_for_loss(child)
             _end(child)
-            self._wait_for_loss(child)
 
     def _wait_for_loss(self, child: subprocess.Popen[bytes]) -> None:
-        """Where it ended as with a lost connection: the process that holds that one ends after it,
-        and must not be taken for alive by whoever comes next."""
-        with self._lock:
-            if self._master is not None and child.returncode == _SSH_FAILED:
-                with suppress(subprocess.TimeoutExpired):
-                    self._master.wait(LOSS_S)
+        """Where it ended with the connection: the process that holds that one ends after it, and
+        must not be taken for alive by whoever comes next."""
+        with self._lock, suppress(subprocess.TimeoutExpired):
+            if child.wait(LOSS_S) == _SSH_FAILED and self._master is not None:
+                self._master.wait(LOSS_S)
 
     def forward(self, host: str, port: int) -> Forward:
         """A way to a host and port as the server sees them; `localhost` is the server itself."""

@@ -57,6 +57,7 @@ STEP_TIMEOUT_S = 120.0
 PULL_TIMEOUT_S = 1800.0
 APPLY_TIMEOUT_S = 900.0
 STAGE_TIMEOUT_S = 300.0
+HOOK_TIMEOUT_S = 300
 BASELINE_S = 1.5
 _UNSET = "variable is not set"
 
@@ -95,7 +96,7 @@ class Order:
     variables: bytes | None = field(default=None, repr=False)  # the new .env
     login: Callable[[Server, str], None] | None = None
     dry_run: bool = False
-    hook_timeout_s: int = 300
+    hook_timeout_s: int = HOOK_TIMEOUT_S
 
 
 class Deployment:
@@ -199,8 +200,8 @@ class Deployment:
         if left and left != target:
             self._ask("bad", left, "rolled-back")
         if word == "healthy":
-            self._good(target)
-            return self._outcome(EXIT_GOOD, "healthy", target, runs=target)
+            self._back_again(target)
+            return self._outcome(EXIT_GOOD, word, target, runs=target)
         if word == "inconclusive":
             return self._outcome(EXIT_INCONCLUSIVE, word, target, runs=target)
         self._ask("bad", target, word)
@@ -425,7 +426,7 @@ class Deployment:
         target = self.standing.good
         again = self._go_back(target, keep_env=False)
         if again == "healthy":
-            self._good(target)
+            self._back_again(target)
             return self._outcome(EXIT_ROLLED_BACK, word, release, runs=target, rolled_back=True)
         self.remarks.append(f"the rollback to {target} failed: it is {again}")
         self._ask("bad", target, f"rollback-{again}")
@@ -497,9 +498,16 @@ class Deployment:
 
     def _good(self, release: str) -> None:
         self._ask("good", release)
-        hook = self.place.hooks.after_good
-        if hook and (said := self._hook(hook, 300)) is not None:
-            self.remarks.append(f"the hook after-good failed: {said[-1]}")
+        self._hook_after("after-good", self.place.hooks.after_good)
+
+    def _back_again(self, release: str) -> None:
+        self._ask("good", release)
+        self._hook_after("after-rollback", self.place.hooks.after_rollback)
+
+    def _hook_after(self, name: str, command: str) -> None:
+        """A hook that can change no verdict any more."""
+        if command and (said := self._hook(command, HOOK_TIMEOUT_S)) is not None:
+            self.remarks.append(f"the hook {name} failed: {'; '.join(said[-2:])}")
 
     def _after(self, release: str) -> Standing:
         ledger = (*self.standing.ledger, _entry(release, "good"))

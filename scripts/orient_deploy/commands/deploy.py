@@ -73,10 +73,16 @@ class Inputs(PlaceInputs):
     """The inputs of `deploy`."""
 
     references: str = described(
-        "What is deployed: a JSON object of an image's name to `repository@sha256:…`, as the "
-        "output `references` of detect. An image that is not named keeps what runs. Empty means "
-        "that no image changes.",
+        "What is deployed: a JSON object of an image's name to `repository@sha256:…`. An image "
+        "that is not named keeps what runs. Empty means the images that the registry has recorded for "
+        "the inputs of this commit; with `baseline: push` there is no record, so none changes.",
         "",
+    )
+    token: str = described(
+        "Token that may read the packages, to ask for those records.",
+        "",
+        action_default="${{ github.token }}",
+        secret=True,
     )
     services: str = described(
         "Compose services whose images are deployed, separated by commas, blanks or lines; those "
@@ -128,7 +134,7 @@ def run(inputs: Inputs, context: Context) -> int:
     from orient_deploy.release.model import Record
 
     place, config, root = chosen_place(inputs, context)
-    references = _references(inputs.references, config)
+    references = _references(inputs.references, config) or _recorded(inputs, config, context)
     only = frozenset(split_names(inputs.services))
     wanted = {
         service: references[image.name]
@@ -377,6 +383,29 @@ def _references(text: str, config: Config) -> Mapping[str, str]:
     raise InputError(
         "input 'references' cannot be deployed", why, "Give the output `references` of detect"
     )
+
+
+def _recorded(inputs: Inputs, config: Config, context: Context) -> Mapping[str, str]:
+    """What the registry has for this commit, as detect would find it now."""
+    from orient_deploy.commands.planning import PlanInputs, make_plan
+
+    if config.baseline == "push":
+        return {}
+    asked = PlanInputs(
+        config=inputs.config,
+        path=inputs.path,
+        environment=inputs.environment,
+        token=inputs.token,
+        commit="HEAD" if not context.in_actions else "",
+    )
+    plan = make_plan(asked, context, finished=True).plan
+    found = {one.name: one.record.reference for one in plan.images if one.record.reference}
+    if missing := sorted({one.name for one in plan.images} - found.keys()):
+        context.log.warning(
+            f"{', '.join(missing)}: the registry has no image that was recorded for this commit. "
+            "What runs stays."
+        )
+    return found
 
 
 def seconds(name: str, text: str, default: int, most: int) -> int:

@@ -74,8 +74,8 @@ class Inputs(PlaceInputs):
 
     references: str = described(
         "What is deployed: a JSON object of an image's name to `repository@sha256:…`. An image "
-        "that is not named keeps what runs. Empty means the images that the registry has recorded for "
-        "the inputs of this commit; with `baseline: push` there is no record, so none changes.",
+        "that is not named keeps what runs. Empty means the images that the registry has recorded "
+        "for the inputs of this commit; with `baseline: push` there is no record, so none changes.",
         "",
     )
     token: str = described(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orient_deploy.commands.deploying import Deployment, Outcome
     from orient_deploy.commands.judging import Goal
     from orient_deploy.config.model import Config, Environment
+    from orient_deploy.hidden import Hidden
     from orient_deploy.plan.report import Line
     from orient_deploy.server.agent import Owner
     from orient_deploy.server.host import Host
@@ -36,12 +37,13 @@ OUTPUTS = ("verdict", "release", "rolled-back", "failed-services", "changes")
 
 WAIT_MAX_S = 3600
 LOGIN_TIMEOUT_S = 60.0
+SECRET_SHORTEST = 6
 _REFERENCE = re.compile(r"[a-z0-9.:/_-]{1,255}@sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlaceInputs(ServerInputs):
-    """Where, for deploy and rollback alike."""
+class WhereInputs(ServerInputs):
+    """Where, for all that deals with releases."""
 
     environment: str = described(
         "The environment of the configuration. Empty means the only one.", ""
@@ -51,13 +53,6 @@ class PlaceInputs(ServerInputs):
         "environment says, else `docker`.",
         "",
     )
-    lock_wait: str = described(
-        "Seconds to wait while somebody else deploys there. Empty means not at all.", ""
-    )
-    fail: bool = described(
-        "Fail this step when the verdict is not healthy. 'true' or 'false'; empty means 'true'.",
-        True,
-    )
     config: str = described(
         "Path of the configuration file, relative to the repository root.", DEFAULT_PATH
     )
@@ -65,6 +60,19 @@ class PlaceInputs(ServerInputs):
         "Where the repository is checked out, relative to the workspace. Empty means the workspace "
         "itself.",
         "",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceInputs(WhereInputs):
+    """What deploy and rollback take alike."""
+
+    lock_wait: str = described(
+        "Seconds to wait while somebody else deploys there. Empty means not at all.", ""
+    )
+    fail: bool = described(
+        "Fail this step when the verdict is not healthy. 'true' or 'false'; empty means 'true'.",
+        True,
     )
 
 
@@ -147,7 +155,8 @@ def run(inputs: Inputs, context: Context) -> int:
     with open_clone(root, context) as clone:
         files = travelling_files(clone, place, compose)
         commit = clone.head
-    for text in (inputs.env_content, inputs.registry_password):
+    secrets = _values(inputs.env_content)
+    for text in (*(one.reveal() for one in secrets), inputs.registry_password):
         if text and context.in_actions:
             with suppress(InputError):
                 context.log.mask(text)
@@ -171,6 +180,7 @@ def run(inputs: Inputs, context: Context) -> int:
         ours=frozenset(service for image in config.images for service in image.services),
         only=only,
         variables=inputs.env_content.encode("utf-8", "surrogateescape") or None,
+        secrets=secrets,
         login=_login(inputs),
         dry_run=inputs.dry_run,
         hook_timeout_s=seconds("hook-timeout", inputs.hook_timeout, 300, WAIT_MAX_S),
@@ -201,13 +211,7 @@ def on_each(
     from orient_deploy.commands.deploying import Deployment
     from orient_deploy.server.agent import agent
 
-    hosts = named_hosts(inputs, place)
-    if not hosts:
-        raise InputError(
-            f"the environment {place.name} has no server",
-            "neither `hosts` nor the input names one",
-            "Add `hosts: [user@host]` below the environment",
-        )
+    hosts = servers_of(inputs, place)
     goal = _goal(inputs, place)
     wait_s = seconds("lock-wait", inputs.lock_wait, 0, WAIT_MAX_S)
     outcomes: list[Outcome] = []
@@ -225,6 +229,22 @@ def on_each(
         if outcomes[-1].code:
             break
     return publish(outcomes, place, context, fail=inputs.fail, planned=planned)
+
+
+def servers_of(inputs: WhereInputs, place: Environment) -> tuple[Host, ...]:
+    """The servers of the environment.
+
+    Raises:
+        InputError: there is none.
+    """
+    hosts = named_hosts(inputs, place)
+    if not hosts:
+        raise InputError(
+            f"the environment {place.name} has no server",
+            "neither `hosts` nor the input names one",
+            "Add `hosts: [user@host]` below the environment",
+        )
+    return hosts
 
 
 _PROGRESS = {
@@ -302,7 +322,7 @@ def headline(one: Outcome, place: Environment, *, planned: bool) -> str:
 # --- inputs
 
 
-def chosen_place(inputs: PlaceInputs, context: Context) -> tuple[Environment, Config, str]:
+def chosen_place(inputs: WhereInputs, context: Context) -> tuple[Environment, Config, str]:
     """The environment that is meant, its configuration, and the folder of the checkout.
 
     Raises:
@@ -383,6 +403,19 @@ def _references(text: str, config: Config) -> Mapping[str, str]:
     raise InputError(
         "input 'references' cannot be deployed", why, "Give the output `references` of detect"
     )
+
+
+def _values(text: str) -> tuple[Hidden, ...]:
+    """What nobody may read of a file of variables: its values, the longest first, those that stand
+    in quotes without them. Short ones would hide half of what is said."""
+    from orient_deploy.hidden import Hidden
+
+    found = set()
+    for line in text.splitlines():
+        value = line.partition("=")[2].strip()
+        found |= {value, value.strip("\"'")}
+    chosen = sorted((one for one in found if len(one) >= SECRET_SHORTEST), key=len, reverse=True)
+    return tuple(map(Hidden, chosen))
 
 
 def _recorded(inputs: Inputs, config: Config, context: Context) -> Mapping[str, str]:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from orient_deploy.commands.context import Context
     from orient_deploy.config.model import Environment
     from orient_deploy.health.evidence import Told
+    from orient_deploy.hidden import Hidden
     from orient_deploy.server.agent import Agent, Reply
     from orient_deploy.server.ssh import Server
 
@@ -94,6 +95,7 @@ class Order:
     ours: frozenset[str]  # services with an image of this repository
     only: frozenset[str] = frozenset()  # the services that are deployed; none: all
     variables: bytes | None = field(default=None, repr=False)  # the new .env
+    secrets: tuple[Hidden, ...] = ()  # that are shown nowhere
     login: Callable[[Server, str], None] | None = None
     dry_run: bool = False
     hook_timeout_s: int = HOOK_TIMEOUT_S
@@ -117,6 +119,7 @@ class Deployment:
         self.changes: tuple[Change, ...] = ()
         self.told: list[Told] = []
         self._before: Mapping[str, str] = {}
+        self._secrets: tuple[Hidden, ...] = ()
         self.project = goal.wanted.project if goal.wanted else ""
 
     # --- what is asked for
@@ -128,6 +131,7 @@ class Deployment:
             InputError: Compose refuses the files, or they are of another project.
             RemoteError: an image cannot be had, or the server is not reached any more.
         """
+        self._secrets = order.secrets
         self.settle()
         running, known, before = self._look(tell=True)
         if not self.standing.good and running and not order.dry_run:
@@ -535,13 +539,18 @@ class Deployment:
 
     def _said(self, reply: Reply, key: str) -> list[str]:
         """What the server said, without its secrets."""
-        return [printable(without_secrets(one)) for one in reply.all(key) if one.strip()]
+        return [self._shown(one) for one in reply.all(key) if one.strip()]
+
+    def _shown(self, text: str) -> str:
+        for one in self._secrets:
+            text = text.replace(one.reveal(), "***")
+        return printable(without_secrets(text))
 
     def _say(self, text: str) -> None:
         self.context.log.say(f"{self.server.host.name}: {text}")
 
     def _ended(self, code: int, release: str, why: str, said: Sequence[str] = ()) -> Outcome:
-        shown = "; ".join(printable(without_secrets(one)) for one in said)
+        shown = "; ".join(map(self._shown, said))
         return replace(
             self._outcome(code, "", release, runs=self.standing.installed),
             why=f"{why}: {shown}" if shown else why,

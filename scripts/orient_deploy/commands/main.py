@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "preflight": ("preflight", "what would break, before anything is touched?"),
     "verify": ("verify", "is what was deployed well?"),
     "deploy": ("deploy", "a release on a server, judged, and taken back where it is broken"),
+    "releases": ("releases", "which releases does a server have, and how does it stand?"),
     "rollback": ("rollback", "back to a release that was judged good"),
     "diagnose": ("diagnose", "what failed, and what cures it?"),
     "secrets plan": ("secrets_plan", "what would `secrets apply` write to GitHub?"),

@@ -6,7 +6,6 @@ and goes on listening over a new connection when one was lost. Judges nothing.
 
 from __future__ import annotations
 
-import os
 import queue
 import re
 import secrets
@@ -30,6 +29,8 @@ _WORD = re.compile(r"[A-Za-z0-9@%_+=:,./-]+")
 # What an owner may hold: it stands in a line, and in other people's messages.
 _FOREIGN = re.compile(r"[^A-Za-z0-9 @_+=:,./#()-]")
 
+# It is handed itself, to start what goes on when we are gone.
+_START = ("sh", "-c", 'text=$1; shift; eval "$text"', "agent")
 # The folder is new each time: what half an archive left is gone.
 _UNPACK = 'umask 077 && rm -rf "$1" && mkdir -p "$1" && exec tar -xpof - -C "$1"'
 
@@ -92,6 +93,26 @@ def agent(
         one._end()
 
 
+def show(server: Server, directory: str) -> Reply:
+    """How a folder of deployments stands, without its lock: as what an agent says when it opens,
+    with a `release` line for each record, and `locked` where somebody deploys.
+
+    Raises:
+        RemoteError: the folder is not there, or may not be read.
+    """
+    command = [*_START, _text(), "show", directory]
+    done = server.run(command, timeout_s=OPEN_TIMEOUT_S, repeat=True)
+    rows = [one.split(" ", 2) for one in done.out.decode("utf-8", "replace").splitlines()]
+    lines = tuple((row[1], row[2] if row[2:] else "") for row in rows if len(row) > 1)
+    if ("open", "") not in lines:
+        raise RemoteError(
+            f"{directory} on {server.host} cannot be read",
+            "there is no such folder, or it is somebody else's",
+            "Look at `directory` of the environment, and who owns it there",
+        )
+    return Reply(code=0, lines=lines)
+
+
 class Agent:
     """A conversation with an agent. Made by `agent` alone."""
 
@@ -99,7 +120,6 @@ class Agent:
         self.opened = Reply(code=0, lines=())  # where, journal, good, installed, ledger
         self._server, self._directory, self._notify = server, directory, notify
         self._name = secrets.token_hex(8)
-        self._text = Path(__file__).with_name("agent.sh").read_text(encoding="utf-8")
         self._lines: queue.Queue[tuple[int, str, str] | None] = queue.Queue()
         self._number = 0
         self._asked = b""  # the step that is not done yet
@@ -236,7 +256,7 @@ class Agent:
 
     def _listen(self, words: Sequence[str]) -> None:
         """Hand on what it says, over one connection after another."""
-        start = ["sh", "-c", 'text=$1; shift; eval "$text"', "agent", self._text]
+        start = [*_START, _text()]
         command: list[str] = [*start, *words]
         lost_at: float | None = None
         while not self._over.is_set():
@@ -317,10 +337,5 @@ def _holder(lines: Sequence[tuple[str, str]]) -> str:
     return f"run {told.get('run', '?')} of {told.get('owner', '?')}, since {told.get('since', '?')}"
 
 
-def folder_name(text: str) -> str:
-    """A part of a release's name: letters, digits and dashes alone.
-
-    >>> folder_name("refs/heads/a b")
-    'refs-heads-a-b'
-    """
-    return re.sub(r"[^A-Za-z0-9]+", "-", os.fspath(text)).strip("-")
+def _text() -> str:
+    return Path(__file__).with_name("agent.sh").read_text(encoding="utf-8")

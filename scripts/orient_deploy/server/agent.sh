@@ -3,6 +3,7 @@
 #
 #   open    starts `serve` in a session of its own, and speaks for it; $text is this script
 #   attach  speaks again for one that is there
+#   show    says how a folder stands, and takes no lock
 #   serve   holds the lock, takes one step after another, and ends by itself when nobody has spoken to
 #           it for a while
 #
@@ -42,18 +43,21 @@ journal() { # what is under way: a step, a release, deploy or rollback
 relay() {
   rm -f "$run/alone"
   (
-    part='' line='' quiet=0
+    part='' line='' quiet=0 ended=''
     while :; do
       while IFS= read -r line; do
         printf '%s\n' "$part$line" || exit 0
         part='' quiet=0
       done
       part=$part$line
-      [ -d "$run" ] || exit 0
-      if [ -s "$run/pid" ] && ! kill -0 "$(cat "$run/pid")" 2>/dev/null; then
-        rm -rf "$run"
-        say dead
-        exit 0
+      # What it said last may have come after we looked.
+      case $ended in left) exit 0 ;; dead) rm -rf "$run"; say dead; exit 0 ;; esac
+      if [ ! -d "$run" ]; then
+        ended=left
+        continue
+      elif [ -s "$run/pid" ] && ! kill -0 "$(cat "$run/pid")" 2>/dev/null; then
+        ended=dead
+        continue
       fi
       # Most steps answer soon; who waits for long need not know at once.
       quiet=$((quiet + 1)) pause=0.02
@@ -107,7 +111,6 @@ take() { # seconds to wait, which run, who
     if [ "$waited" -ge "$limit" ]; then
       holder
       say locked
-      rm -rf "$run"
       exit 0
     fi
     if [ "$waited" -eq 0 ]; then
@@ -135,6 +138,26 @@ leave() {
   rm -rf releases/*.tmp "$run"
 }
 
+stands() {
+  for one in journal good installed; do say "$one" "$(got $one)"; done
+  got ledger | tail -n 60 | tell ledger
+}
+
+show() { # a folder
+  cd "$(located "$1")" 2>/dev/null || { say refused; return; }
+  say where "$(pwd)"
+  [ ! -d releases ] || [ -r releases ] || { say refused; return; }
+  stands
+  if [ -e releases/lock ] && ! flock -n releases/lock true 2>/dev/null; then
+    holder
+    say locked
+  fi
+  for one in releases/*/release.json; do
+    [ ! -f "$one" ] || tell release <"$one"
+  done
+  say open
+}
+
 serve() { # the conversation, seconds to wait for the lock, ticks without a word, run, owner, docker
   run=$1 wait=$2 patience=$3 whose=$4 owner=$5
   shift 5
@@ -158,8 +181,7 @@ serve() { # the conversation, seconds to wait for the lock, ticks without a word
   rm -rf releases/*.tmp
   (while sleep 5 && kill -0 $$; do echo '0 tick'; done >&3 2>/dev/null 9>&-) 9>&- &
   say where "$here"
-  for one in journal good installed; do say "$one" "$(got $one)"; done
-  got ledger | tail -n 60 | tell ledger
+  stands
   say open
   silent=0 last=0
   while IFS=' ' read -r number step rest <&3; do
@@ -199,6 +221,9 @@ record() { # a release, staged or kept
   [ -d "$r" ] || r=releases/$1.tmp
   [ -f "$r/settings" ] || { say lacks-release "$1"; return 1; }
   project=$(setting project) workdir=$(setting workdir) variables=$(setting env)
+  if [ -z "$variables" ]; then # where Compose looks by itself
+    case $workdir in . | '') variables=.env ;; *) variables=$workdir/.env ;; esac
+  fi
 }
 folder_of() { # Compose's project directory
   case $1 in . | '') printf '%s\n' "$here" ;; *) printf '%s\n' "$here/${1#./}" ;; esac
@@ -247,7 +272,7 @@ do_resolve() {
     cp "$r/env" "$root$here/$variables"
   fi
   set -- compose -p "$project" --project-directory "$root$(folder_of "$workdir")"
-  if [ -f "$root$here/$variables" ] && [ -n "$variables" ]; then
+  if [ -f "$root$here/$variables" ]; then
     set -- "$@" --env-file "$root$here/$variables"
   else
     set -- "$@" --env-file /dev/null
@@ -317,7 +342,7 @@ do_keep() { # a release: copies of the files that it names, as they are now
     mkdir -p "$(dirname "$r/files/$path")" && cp -p "$path" "$r/files/$path" || return
     sha256sum "$path" | sed 's/  / /' | tell kept
   done <"$r/wanted"
-  if [ -n "$variables" ] && [ -f "$variables" ]; then
+  if [ -f "$variables" ]; then
     cp "$variables" "$r/env" || return
   fi
 }
@@ -489,11 +514,14 @@ do_prune() { # releases that stay
   for one in releases/*/settings; do
     one=${one%/settings} one=${one#releases/}
     case " $* $(got good) $(got installed) " in *" $one "*) continue ;; esac
-    case $one in *.tmp | '*') continue ;; esac
-    while read -r service _; do
-      docker rmi "orient-deploy/$(sed -n 's/^project //p' "releases/$one/settings"):$one-$service"
-    done <"releases/$one/images" >/dev/null 2>&1
-    rm -rf "releases/$one"
+    case $one in *.tmp | '*' | current) continue ;; esac
+    mv "releases/$one" "releases/$one.tmp" || return
+    while read -r service image _; do
+      docker rmi "orient-deploy/$(sed -n 's/^project //p' "releases/$one.tmp/settings"):$one-$service"
+      # By a tag it may be somebody else's; what still runs, the engine keeps.
+      case $image in *@*) cat releases/*/images | grep -qF " $image " || docker rmi "$image" ;; esac
+    done <"releases/$one.tmp/images" >/dev/null 2>&1
+    rm -rf "releases/$one.tmp"
     say pruned "$one"
   done
 }
@@ -510,4 +538,5 @@ serve)
   serve "$@"
   ;;
 open | attach) front "$@" ;;
+show) show "$2" ;;
 esac

@@ -413,7 +413,8 @@ def _values(text: str) -> tuple[Hidden, ...]:
     found = set()
     for line in text.splitlines():
         value = line.partition("=")[2].strip()
-        found |= {value, value.strip("\"'")}
+        for one in (value, value.partition(" #")[0].rstrip()):  # a comment, or a part of it
+            found |= {one, one.strip("\"'")}
     chosen = sorted((one for one in found if len(one) >= SECRET_SHORTEST), key=len, reverse=True)
     return tuple(map(Hidden, chosen))
 

@@ -37,6 +37,7 @@ from tests.oracles.runner_files import outputs
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = Path(__file__).with_name("deploys.yml")
+WITHIN_S = yaml.safe_load(CATALOGUE.read_text("utf-8"))["defaults"]["within"]
 STEPS = ("staging", "pulling", "installing", "applying", "applied", "marking")
 ROLLBACK_STEPS = ("installing", "applying", "applied", "marking")
 _RUN = 'if [ "$MODE" = broken ]; then exit 3; fi; '
@@ -537,7 +538,7 @@ class _Play:
             say("the data are gone")
         if self.locked is None and given.get("exit") != 8:  # an agent that is alone leaves later
             self._check_lock()
-        if done.seconds > given.get("within", 40):
+        if done.seconds > given.get("within", WITHIN_S):
             say(f"{done.seconds:.0f} s")
         if "Traceback" in done.text:
             say("a traceback")

@@ -261,12 +261,8 @@ class Agent:
         lost_at: float | None = None
         while not self._over.is_set():
             try:
-                with self._server.channel(command) as channel:
+                with self._server.channel(command) as channel, self._spoken_to(channel, lost_at):
                     skip = self._taken
-                    with self._lock:
-                        self._channel = channel
-                        if self._asked and lost_at is not None:
-                            self._write(self._asked)  # what it had already, it passes over
                     for line in self._said(channel):
                         lost_at = None
                         if skip:
@@ -281,9 +277,6 @@ class Agent:
                     self._lines.put(None)
                     return
                 self._why = error
-            finally:
-                with self._lock:
-                    self._channel = None
             if lost_at is None:
                 lost_at = time.monotonic()
             elif time.monotonic() - lost_at > REVIVE_S:
@@ -291,6 +284,19 @@ class Agent:
                 return
             command = [*start, "attach", self._directory, self._name]
             self._over.wait(0.5)
+
+    @contextmanager
+    def _spoken_to(self, channel: Channel, lost_at: float | None) -> Iterator[None]:
+        """The channel is the one that is written to, while it is open."""
+        with self._lock:
+            self._channel = channel
+            if self._asked and lost_at is not None:
+                self._write(self._asked)  # what it had already, it passes over
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._channel = None
 
     def _hand_on(self, line: str) -> bool:
         number, _, text = line.partition(" ")
@@ -327,7 +333,7 @@ class Agent:
         self._over.set()
         with self._lock:
             if self._channel is not None:
-                self._channel.close()
+                self._channel.stop()
         if self._thread is not None:
             self._thread.join(5.0)
 

@@ -197,6 +197,10 @@ class Channel:
         """End the command."""
         _end(self._child)
 
+    def stop(self) -> None:
+        """End the command from another thread: whoever reads is told that this is the end."""
+        _signal(self._child, signal.SIGTERM)
+
 
 class Forward:
     """A way to a host and port as the server sees them. Made by `Server.forward` alone."""

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -29,7 +30,7 @@ from typing import Any
 
 import yaml
 
-from tests.faults.field import Field, free_port
+from tests.faults.field import Field
 from tests.faults.field import field as field_of
 from tests.machines.image_registry import ImageRegistry, image_registry
 from tests.machines.ssh_server import SshServer, ssh_server
@@ -143,6 +144,25 @@ def site(folder: Path, *, version: str = "2.40", restartable: bool = False) -> I
         yield Site(field=one, registry=reg, folder=folder)
 
 
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that nobody else takes while it is not listened to: none that the system
+    gives to connections, and of those that tests share each has a lock."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for number in random.sample(range(lowest - 9000, lowest), 200):
+        with open(f"/run/lock/orient-deploy-port-{number}", "w") as file, socket.socket() as probe:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                probe.bind(("127.0.0.1", number))
+            except OSError:
+                continue
+            probe.close()
+            yield number
+            os.unlink(file.name)
+            return
+    raise RuntimeError("no port is free")
+
+
 class _Play:
     """One case, while it is played."""
 
@@ -153,7 +173,7 @@ class _Play:
         self.folder = site.folder / f"play-{name}"
         self.folder.mkdir()
         self.project = f"p{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-        self.ports = {name: free_port() for name in ("app", "web")}
+        self.ports = {name: stack.enter_context(kept_port()) for name in ("app", "web")}
         self.repo = self.folder / "repo"
         self.sshd: SshServer = stack.enter_context(ssh_server(self.folder / "sshd"))
         self.server = self.sshd.home / "orienter"
